@@ -1,0 +1,9 @@
+import { onExpress, onNode } from './frameworks.js'
+import { isBare, type Serve } from './index.js'
+import { barePages } from './pages.js'
+
+/** The framework without sessions; on Express also with a middleware that does nothing, the least that any costs. */
+export const serve: Serve = (setup) => {
+  if (setup.framework === 'node') return onNode(barePages)
+  return isBare(setup) ? onExpress(barePages) : onExpress(barePages, (_request, _response, next) => next())
+}

@@ -1,0 +1,116 @@
+import * as commit from '../core/commit.js'
+import { chain } from '../core/maybe.js'
+import { type Scope, scopeOf } from '../core/scope.js'
+import type { SessionState } from '../core/session.js'
+import type { MaybePromise } from '../core/types.js'
+import { ImproperlyConfigured } from '../errors.js'
+import { constantTimeEqual } from '../wire/crypto.js'
+import { backendOf } from './authenticate.js'
+import { getScopeUser } from './get-user.js'
+import { AuthPart } from './part.js'
+import { SESSION_BACKEND, SESSION_HASH, SESSION_ID } from './session-keys.js'
+import type { User, UserBackend } from './user.js'
+
+/**
+ * Makes this session the user's. Mirrors `django.contrib.auth.login`: what an anonymous visitor had in the session stays; the session of
+ * another user, or of this user under another password, is ended and a new one begun. The key always changes, also when the same
+ * user logs in again, which in Django keeps it: whoever knew the old key has nothing (session fixation). Forms'
+ * tokens are renewed too.
+ *
+ * @param backend the path of the user's backend; needed only with several backends, for a user who does not come from `authenticate`
+ *
+ * Awaited before the response if you do not. Throws `ImproperlyConfigured` for what is no user, or no listed backend.
+ */
+export function login(request: object, user: User, backend?: string): MaybePromise<void> {
+  return loginScope(scopeOf(request), user, backend)
+}
+
+export function loginScope(scope: Scope, user: User, path?: string): MaybePromise<void> {
+  const part = AuthPart.of(scope.site)
+  refuseNobody(user)
+  const backend = chosenBackend(part, user, path)
+  const { state } = scope
+  const entered = chain(commit.load(state), () => {
+    const cycled = takeOver(state, backend.path, String(user.id), part.hashes.of(user))
+    Object.assign(part.kept(scope), { id: String(user.id), user })
+    scope.loggedIn(user)
+    return chain(cycled, () => backend.loggedIn?.(user))
+  })
+  return part.await(scope, entered)
+}
+
+/** A session without a name in it would be somebody's all the same: `login(request, null)` must not pass. */
+function refuseNobody(user: User): void {
+  const { id, password } = (user ?? {}) as Partial<User>
+  const named = typeof id === 'number' ? Number.isFinite(id) : typeof id === 'string' && id !== ''
+  if (!named || typeof password !== 'string') {
+    throw new ImproperlyConfigured(
+      'login takes a user with an id and a password hash; authenticate gives null for nobody.',
+    )
+  }
+}
+
+function chosenBackend({ backends }: AuthPart, user: User, path: string | undefined): UserBackend {
+  const only = backends.size === 1 ? [...backends.keys()][0] : undefined
+  const wanted = path ?? backendOf(user) ?? only
+  if (wanted === undefined) {
+    throw new ImproperlyConfigured(
+      'There are several authenticationBackends, so login must be told the path of the one that the user belongs to.',
+    )
+  }
+  const backend = backends.get(wanted)
+  if (backend === undefined)
+    throw new ImproperlyConfigured(`login was told a backend that authenticationBackends has not: '${wanted}'.`)
+  return backend
+}
+
+function takeOver(state: SessionState, backend: string, id: string, hash: string): MaybePromise<void> {
+  const before = state.get(SESSION_ID)
+  const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
+  const ended = before === undefined || ours ? null : commit.flush(state)
+  // All of it before the new key, so that the one record that is made holds it.
+  state.put(SESSION_ID, id)
+  state.put(SESSION_BACKEND, backend)
+  state.put(SESSION_HASH, hash)
+  // Whoever ended the old session meanwhile does not undo a login that has just been proved.
+  return ended === null ? commit.cycleKey(state, 'keep') : ended
+}
+
+/**
+ * Ends the session: the data go, the record is deleted, the key is worth nothing any more. Mirrors
+ * `django.contrib.auth.logout`. Awaited before the response if you do not. Listeners of `user_logged_out` are told the user where this
+ * request has looked it up, else `null`: leaving does not depend on the user table.
+ */
+export function logout(request: object): MaybePromise<void> {
+  return logoutScope(scopeOf(request))
+}
+
+export function logoutScope(scope: Scope): MaybePromise<void> {
+  const { site, state, request } = scope
+  const { user = null } = scope.kept<{ user: unknown }>(AuthPart.of(site)) ?? {}
+  const ended = commit.flush(state)
+  site.emit('user_logged_out', { user: user instanceof Promise ? null : user, request })
+  return ended
+}
+
+/**
+ * After a change of the password: gives this session a new key and, if it is this user's, the new hash, so that it goes on while all
+ * other sessions of the user end. Mirrors `update_session_auth_hash`.
+ *
+ * @param user the user as it is stored now, as `setPassword` returns it
+ */
+export function updateSessionAuthHash(request: object, user: User): MaybePromise<void> {
+  const scope = scopeOf(request)
+  const part = AuthPart.of(scope.site)
+  const { state } = scope
+  // A session that was not this user's before is not made so by a new password.
+  const renewed = chain(getScopeUser(scope), (current) => {
+    const id = String(user.id)
+    if (current !== null && String(current.id) === id) {
+      state.put(SESSION_HASH, part.hashes.of(user))
+      Object.assign(part.kept(scope), { id, user })
+    }
+    return commit.cycleKey(state)
+  })
+  return part.await(scope, renewed)
+}

@@ -1,0 +1,95 @@
+import { isPromise } from '../core/maybe.js'
+import type { Part } from '../core/part.js'
+import type { Scope } from '../core/scope.js'
+import type { ResolvedSettings } from '../core/settings.js'
+import type { Site } from '../core/site.js'
+import type { MaybePromise } from '../core/types.js'
+import type { Database } from '../databases/database.js'
+import { ImproperlyConfigured } from '../errors.js'
+import { ModelBackend } from './model-backend.js'
+import { followRemoteUser, RemoteUserBackend } from './remote-user.js'
+import { SessionHash } from './session-hash.js'
+import type { User, UserBackend } from './user.js'
+
+export { authTables } from './schema.js'
+
+/** What is known of a request's user. */
+interface Kept {
+  /** What the session's `_auth_user_id` was when the user was looked up: another one, or none, and the answer is stale. */
+  id: unknown
+  user: MaybePromise<User | null>
+  /** What was begun and the response has to wait for. */
+  pending: Promise<unknown> | null
+}
+
+/** Login as a part of a site: its backends, its session hashes, and each request's user. */
+export class AuthPart implements Part {
+  readonly name = 'auth'
+  readonly hashes: SessionHash
+  /** The users of the site's own table, whether or not they may log in by password. */
+  readonly users: ModelBackend
+  /** Who may log somebody in, by path, in order. */
+  readonly backends: ReadonlyMap<string, UserBackend>
+  readonly begin?: Part['begin']
+
+  constructor(settings: ResolvedSettings, database: Database) {
+    this.hashes = new SessionHash(settings)
+    this.users = new ModelBackend(database, settings)
+    const backends = settings.authenticationBackends.map((given) => backendOf(given, this.users))
+    this.backends = new Map(backends.map((backend) => [backend.path, backend]))
+    const { remoteUserHeader } = settings
+    if (remoteUserHeader === null) return
+    if (!backends.some((backend) => backend instanceof RemoteUserBackend)) {
+      throw new ImproperlyConfigured(
+        "remoteUserHeader is set, but nobody takes the name: add 'django.contrib.auth.backends.RemoteUserBackend' to authenticationBackends.",
+      )
+    }
+    this.begin = (scope) => followRemoteUser(scope, remoteUserHeader, this.backends)
+  }
+
+  static of(site: Site): AuthPart {
+    return site.part<AuthPart>('auth')
+  }
+
+  kept(scope: Scope): Kept {
+    return scope.keep<Kept>(this, () => ({ id: undefined, user: null, pending: null }))
+  }
+
+  /** The response waits for this, even if the handler does not. */
+  await<T>(scope: Scope, begun: MaybePromise<T>): MaybePromise<T> {
+    if (!isPromise(begun)) return begun
+    begun.catch(() => undefined)
+    const kept = this.kept(scope)
+    const before = kept.pending
+    kept.pending = before === null ? begun : before.then(() => begun)
+    kept.pending.catch(() => undefined)
+    return begun
+  }
+
+  async finish(scope: Scope): Promise<void> {
+    await this.kept(scope).pending
+  }
+}
+
+const PATHS: Readonly<Record<string, (users: ModelBackend) => UserBackend>> = {
+  'django.contrib.auth.backends.ModelBackend': (users) => users,
+  'django.contrib.auth.backends.RemoteUserBackend': (users) => new RemoteUserBackend(users),
+}
+
+function backendOf(given: ResolvedSettings['authenticationBackends'][number], users: ModelBackend): UserBackend {
+  if (typeof given === 'object') return given as UserBackend
+  if (Object.hasOwn(PATHS, given)) return (PATHS[given] as (users: ModelBackend) => UserBackend)(users)
+  throw new ImproperlyConfigured(
+    `authenticationBackends names '${given}', which sojourn has not: give an object with that path instead, or one of ${Object.keys(PATHS).join(', ')}.`,
+  )
+}
+
+/** Makes the part of a site. */
+export function authPart(settings: ResolvedSettings, database: Database): Part {
+  return new AuthPart(settings, database)
+}
+
+/** The users of a site's own table: to make them, find them and give them passwords. */
+export function userBackend(site: Site): ModelBackend {
+  return AuthPart.of(site).users
+}

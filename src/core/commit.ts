@@ -1,0 +1,253 @@
+import { SessionConflict, SessionInterrupted } from '../errors.js'
+import { remainingMoment } from './expiry.js'
+import { chain, isPromise } from './maybe.js'
+import { apply, type Delta, delta } from './merge.js'
+import type { SessionState } from './session.js'
+import type { Turns } from './turns.js'
+import type { MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
+
+/** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
+const TRIES = 20
+const NEW_KEY_TRIES = 10_000
+
+/** Everything here meets the store. What answers at once happens at once; the rest is a promise. */
+
+/** Fetches a session's data, once. */
+export function load(state: SessionState): MaybePromise<void> {
+  if (state.phase === 'loaded') return
+  if (state.phase === 'failed') throw state.failure
+  if (state.key === null) {
+    state.phase = 'loaded'
+    return
+  }
+  const { generation } = state
+  return chain(state.store.load(state.key), (loaded) => {
+    if (generation === state.generation) state.store.settle(state, loaded)
+  })
+}
+
+/** `load` ahead of the handler: a store that fails is remembered and thrown at first touch, so that other pages are served. */
+export function preload(state: SessionState): MaybePromise<void> {
+  const failed = (error: unknown): void => {
+    state.phase = 'failed'
+    state.failure = error
+  }
+  try {
+    const loading = load(state)
+    return isPromise(loading) ? loading.catch(failed) : loading
+  } catch (error) {
+    failed(error)
+  }
+}
+
+/** Stores the session: a new record where it has no key, else a compare-and-set on what was loaded. */
+export function save(state: SessionState): MaybePromise<void> {
+  return chain(load(state), () => (state.key === null ? create(state) : replace(state, state.key, 1)))
+}
+
+/** Stores the session under a new key that nobody has. Django's `create`. */
+function create(state: SessionState, tries = 1): MaybePromise<void> {
+  const key = state.store.newKey()
+  const record = recordOf(state)
+  const { revision, generation } = state
+  return chain(state.store.create(key, record), (outcome): MaybePromise<void> => {
+    if (isSaved(outcome)) return saved(state, outcome, key, record, revision, generation)
+    if (tries === NEW_KEY_TRIES) throw new SessionConflict(tries)
+    return create(state, tries + 1)
+  })
+}
+
+function replace(state: SessionState, key: string, tries: number): MaybePromise<void> {
+  const record = recordOf(state)
+  const { revision, generation } = state
+  return chain(state.store.save(key, record, state.version), (outcome): MaybePromise<void> => {
+    if (isSaved(outcome)) return saved(state, outcome, key, record, revision, generation)
+    if (outcome === 'missing') throw new SessionInterrupted()
+    if (tries === TRIES) throw new SessionConflict(tries)
+    // Someone saved since we loaded: lay our changes over theirs and try again.
+    return chain(refresh(state, key), () => chain(pause(state, tries), () => replace(state, key, tries + 1)))
+  })
+}
+
+/** Takes over what another writer left under our key; our changes stay on top. */
+function refresh(state: SessionState, key: string): MaybePromise<void> {
+  return chain(state.store.load(key), (loaded) => {
+    if (loaded === null) throw new SessionInterrupted()
+    state.settle()
+    state.rebase(loaded.cells, loaded.version)
+  })
+}
+
+/** Lets the others finish. An engine that answers at once has no others in this process. */
+function pause(state: SessionState, tries: number): MaybePromise<void> {
+  if (state.store.engine.synchronous) return
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** tries, 50)))
+}
+
+function saved(
+  state: SessionState,
+  outcome: Saved,
+  key: string,
+  record: SessionRecord,
+  revision: number,
+  generation: number,
+): MaybePromise<void> {
+  const stored = outcome.key ?? key
+  // Flushed while the save was under way: what it stored must not stay alive.
+  if (generation !== state.generation) return chain(state.store.delete(stored), () => undefined)
+  state.key = stored
+  state.keep(record.cells, outcome.version, revision)
+}
+
+/** Moves only the end of the session; the data stay as they are in the store. False if the session is gone. */
+export function touch(state: SessionState): MaybePromise<boolean> {
+  const key = state.key as string
+  const expires = recordOf(state).expires
+  const touched = state.store.touch(key, expires)
+  if (touched !== null) return chain(touched, (outcome) => outcome === 'saved')
+  return chain(save(state), () => true)
+}
+
+/** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */
+export function flush(state: SessionState): MaybePromise<void> {
+  const { key } = state
+  state.generation++
+  state.accessed = true
+  state.modified = true
+  state.unsaved = true
+  state.cycled = false
+  state.key = null
+  state.forget()
+  if (key === null) return queue(state, () => undefined)
+  return queue(state, () => chain(state.store.delete(key), () => undefined))
+}
+
+/**
+ * A new key for the same data. Django's `cycle_key`: the new record is there before the old one goes. The old one goes
+ * only at the version that was copied; what someone saved into it meanwhile is carried over first.
+ *
+ * @param whenGone what to do if someone else ended the old session meanwhile: `interrupt` (whoever ended it wins), or
+ *   `keep` the new one (a login has just proved who it is)
+ */
+export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = 'interrupt'): MaybePromise<void> {
+  return queue(state, () =>
+    chain(load(state), () => {
+      const { key: old, version, baseline, generation } = state
+      state.accessed = true
+      state.modified = true
+      return chain(create(state), (): MaybePromise<void> => {
+        if (generation !== state.generation) return
+        state.cycled = true
+        if (old !== null) return retire(state, { key: old, version }, delta(baseline, state.baseline), whenGone, 1)
+      })
+    }),
+  )
+}
+
+function retire(
+  state: SessionState,
+  old: { readonly key: string; readonly version: Version },
+  ours: Delta,
+  whenGone: 'interrupt' | 'keep',
+  tries: number,
+): MaybePromise<void> {
+  return chain(state.store.delete(old.key, old.version), (outcome): MaybePromise<void> => {
+    if (outcome === 'deleted' || (outcome === 'missing' && whenGone === 'keep')) return
+    const key = state.key as string
+    if (outcome === 'missing') return chain(state.store.delete(key), () => interrupt(state))
+    if (tries === TRIES) throw new SessionConflict(tries)
+    return chain(state.store.load(old.key), (loaded): MaybePromise<void> => {
+      if (loaded === null) return retire(state, old, ours, whenGone, tries + 1)
+      // Someone saved into the old session after we copied it: carry that over before it goes.
+      state.settle()
+      state.rebase(apply(loaded.cells, ours), state.version)
+      const seen = { key: old.key, version: loaded.version }
+      return chain(replace(state, key, 1), () => retire(state, seen, ours, whenGone, tries + 1))
+    })
+  })
+}
+
+function interrupt(state: SessionState): never {
+  state.key = null
+  state.forget()
+  throw new SessionInterrupted()
+}
+
+/** Runs what meets the store in the order it was asked for; the response waits for all of it (`settlePending`). */
+function queue(state: SessionState, operation: () => MaybePromise<void>): MaybePromise<void> {
+  let running: MaybePromise<void>
+  try {
+    running = state.pending === null ? operation() : state.pending.then(operation)
+  } catch (error) {
+    remember(state, Promise.reject(error))
+    throw error
+  }
+  if (isPromise(running)) remember(state, running)
+  return running
+}
+
+/** The response waits for it: what failed here is an error to the visitor, even if the handler did not look. */
+function remember(state: SessionState, running: Promise<void>): void {
+  running.catch(() => undefined)
+  state.pending = running
+}
+
+/** Waits for what flush, cycleKey and save began. */
+export function settlePending(state: SessionState): MaybePromise<void> {
+  return state.pending ?? undefined
+}
+
+/** `await session.save()`. */
+export function saveNow(state: SessionState): MaybePromise<void> {
+  state.noticeNested()
+  return queue(state, () => save(state))
+}
+
+/** Load fresh, run, save at that version; again on a conflict. One at a time within this process (`turns`). */
+export async function transact<R>(state: SessionState, run: () => MaybePromise<R>, turns: Turns): Promise<R> {
+  await settlePending(state)
+  return state.key === null ? attempt(state, run) : turns.take(state.key, () => attempt(state, run))
+}
+
+async function attempt<R>(state: SessionState, run: () => MaybePromise<R>): Promise<R> {
+  const isFresh = state.phase === 'unread'
+  await load(state)
+  const { key, sealed } = state
+  const restore = state.snapshot()
+  for (let tries = 1; tries <= TRIES * TRIES; tries++) {
+    if (key !== null && (tries > 1 || !isFresh)) await refresh(state, key)
+    restore()
+    state.sealed = false
+    try {
+      const result = await run()
+      if (key === null || state.key !== key) {
+        await save(state)
+        return result
+      }
+      const record = recordOf(state)
+      const { revision, generation } = state
+      const outcome = await state.store.save(key, record, state.version)
+      if (outcome === 'missing') throw new SessionInterrupted()
+      if (isSaved(outcome)) {
+        await saved(state, outcome, key, record, revision, generation)
+        return result
+      }
+    } catch (error) {
+      restore()
+      throw error
+    } finally {
+      state.sealed = sealed
+    }
+    await pause(state, tries)
+  }
+  throw new SessionConflict(TRIES * TRIES)
+}
+
+function recordOf(state: SessionState): SessionRecord {
+  const cells = state.cellsToSave()
+  return { cells, expires: remainingMoment(cells, state.store.settings, state.store.clock()) }
+}
+
+function isSaved(outcome: Outcome): outcome is Saved {
+  return typeof outcome === 'object'
+}

@@ -1,0 +1,158 @@
+import { ReservedName } from '../errors.js'
+import * as commit from './commit.js'
+import type { SessionState } from './session.js'
+import type { ReservedName as Name, Session, SessionMethods } from './session-types.js'
+
+/** From the dictionary to the state behind it; never seen by users. */
+const STATE = Symbol('sojourn.session')
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
+
+interface Behind {
+  readonly [STATE]: SessionState
+}
+
+/** One line for each name a session has besides its data. `this` is the dictionary. */
+const methods: { [K in Name]: K extends 'sessionKey' | 'accessed' | 'modified' ? null : unknown } = {
+  sessionKey: null,
+  accessed: null,
+  modified: null,
+  get(this: Behind, key: string, fallback?: unknown) {
+    return this[STATE].get(key, fallback)
+  },
+  set(this: Behind, key: string, value: unknown) {
+    this[STATE].set(key, value)
+  },
+  has(this: Behind, key: string) {
+    return this[STATE].has(key)
+  },
+  delete(this: Behind, key: string) {
+    return this[STATE].delete(key)
+  },
+  pop(this: Behind, key: string, fallback?: unknown) {
+    return this[STATE].pop(key, fallback)
+  },
+  setDefault(this: Behind, key: string, value: unknown) {
+    return this[STATE].setDefault(key, value)
+  },
+  update(this: Behind, values: object) {
+    this[STATE].update(values)
+  },
+  clear(this: Behind) {
+    this[STATE].clear()
+  },
+  isEmpty(this: Behind) {
+    return this[STATE].isEmpty()
+  },
+  setExpiry(this: Behind, value: Parameters<SessionMethods['setExpiry']>[0]) {
+    this[STATE].setExpiry(value)
+  },
+  getExpiryAge(this: Behind, options?: Parameters<SessionMethods['getExpiryAge']>[0]) {
+    return this[STATE].getExpiryAge(options)
+  },
+  getExpiryDate(this: Behind, options?: Parameters<SessionMethods['getExpiryDate']>[0]) {
+    return this[STATE].getExpiryDate(options)
+  },
+  getExpireAtBrowserClose(this: Behind) {
+    return this[STATE].getExpireAtBrowserClose()
+  },
+  getSessionCookieAge(this: Behind) {
+    return this[STATE].getSessionCookieAge()
+  },
+  setTestCookie(this: Behind) {
+    this[STATE].setTestCookie()
+  },
+  testCookieWorked(this: Behind) {
+    return this[STATE].testCookieWorked()
+  },
+  deleteTestCookie(this: Behind) {
+    this[STATE].deleteTestCookie()
+  },
+  flush(this: Behind) {
+    return commit.flush(this[STATE])
+  },
+  cycleKey(this: Behind) {
+    return commit.cycleKey(this[STATE])
+  },
+  async load(this: Behind) {
+    await commit.load(this[STATE])
+  },
+  async save(this: Behind) {
+    await commit.saveNow(this[STATE])
+  },
+  async exists(this: Behind, key: string) {
+    return this[STATE].store.exists(key)
+  },
+  transact(this: Behind, fn: (session: unknown) => unknown) {
+    return commit.transact(this[STATE], () => fn(this), this[STATE].store.turns)
+  },
+}
+Object.setPrototypeOf(methods, null)
+
+/** The names that are not data. */
+export const RESERVED_NAMES: readonly Name[] = Object.keys(methods) as Name[]
+
+const isReserved = (name: string): name is Name => name in methods
+
+const handler: ProxyHandler<SessionState> = {
+  get(state, name) {
+    if (typeof name === 'symbol') return symbol(state, name)
+    if (!isReserved(name)) return state.get(name)
+    if (name === 'sessionKey') return state.key
+    return name === 'accessed' || name === 'modified' ? state[name] : methods[name]
+  },
+  set(state, name, value) {
+    if (typeof name === 'symbol') return false
+    if (name === 'modified') {
+      state.markModified(Boolean(value))
+    } else if (isReserved(name)) {
+      throw new ReservedName(
+        `'${name}' is a name of the session itself; keep data under it with session.set('${name}', value).`,
+      )
+    } else {
+      state.set(name, value)
+    }
+    return true
+  },
+  has: (state, name) => typeof name === 'string' && state.has(name),
+  deleteProperty(state, name) {
+    if (typeof name === 'string') state.delete(name)
+    return true
+  },
+  ownKeys: (state) => state.keys(),
+  getOwnPropertyDescriptor(state, name) {
+    if (typeof name !== 'string' || !state.has(name)) return undefined
+    return { value: state.get(name), writable: true, enumerable: true, configurable: true }
+  },
+  defineProperty(state, name, descriptor) {
+    if (typeof name !== 'string' || !('value' in descriptor)) return false
+    state.set(name, descriptor.value)
+    return true
+  },
+  getPrototypeOf: () => null,
+  setPrototypeOf: () => false,
+  preventExtensions: () => false,
+}
+
+function symbol(state: SessionState, name: symbol): unknown {
+  if (name === STATE) return state
+  if (name === Symbol.iterator) return () => entries(state)
+  if (name === Symbol.toStringTag) return 'Session'
+  // Shows the data and nothing else: a log that prints a session must not print its key (T27).
+  if (name === INSPECT)
+    return () => (state.phase === 'loaded' ? Object.fromEntries(entries(state)) : '[Session: not loaded]')
+  return undefined
+}
+
+function* entries(state: SessionState): Generator<[string, unknown]> {
+  for (const key of state.keys()) yield [key, state.get(key)]
+}
+
+/** The dictionary that users hold. */
+export function dictionary(state: SessionState): Session {
+  return new Proxy(state, handler) as unknown as Session
+}
+
+/** The state behind a dictionary. */
+export function stateOf(session: Session): SessionState {
+  return (session as unknown as Behind)[STATE]
+}

@@ -1,0 +1,101 @@
+import { isoOfMicros, microsOfIso } from '../wire/dates.js'
+import type { Cells } from './types.js'
+
+/** Where a session keeps its own expiry: absent, whole seconds, or a moment as Python's `isoformat()` text. */
+export const EXPIRY_KEY = '_session_expiry'
+/** When the session began, in seconds since 1970; kept only with `sessionAbsoluteAge`. */
+export const BIRTH_KEY = '_sojourn_t0'
+
+export type StoredExpiry = number | string | null
+
+/** The settings that an end depends on. */
+export interface ExpiryRules {
+  readonly sessionCookieAge: number
+  readonly sessionExpireAtBrowserClose: boolean
+  readonly sessionAbsoluteAge: number | null
+}
+
+/** Reads `_session_expiry` from its cell; what is neither number nor text counts as absent. */
+export function storedExpiry(text: string | undefined): StoredExpiry {
+  if (text === undefined) return null
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'number' || typeof value === 'string' ? value : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Seconds from `modification` (milliseconds since 1970) until the session ends. Django's `get_expiry_age`: a moment is
+ * rounded down, so one microsecond past is -1.
+ */
+export function expiryAge(stored: StoredExpiry, rules: ExpiryRules, modification: number): number {
+  if (typeof stored === 'string' && stored !== '') {
+    const moment = microsOfIso(stored)
+    return moment === null ? rules.sessionCookieAge : Math.floor((moment - modification * 1000) / 1e6)
+  }
+  return typeof stored === 'number' && stored !== 0 ? stored : rules.sessionCookieAge
+}
+
+/** The moment the session ends, in milliseconds since 1970. Django's `get_expiry_date`. */
+export function expiryMoment(stored: StoredExpiry, rules: ExpiryRules, modification: number): number {
+  if (typeof stored === 'string' && stored !== '') {
+    const moment = microsOfIso(stored)
+    if (moment !== null) return Math.floor(moment / 1000)
+  }
+  return modification + expiryAge(stored, rules, modification) * 1000
+}
+
+/** Whether the cookie goes when the browser closes. Django's `get_expire_at_browser_close`. */
+export function atBrowserClose(stored: StoredExpiry, rules: ExpiryRules): boolean {
+  return stored === null ? rules.sessionExpireAtBrowserClose : stored === 0
+}
+
+/**
+ * The absolute limit of a session, in milliseconds since 1970, or `null` without one.
+ */
+export function absoluteEnd(cells: Cells, rules: ExpiryRules): number | null {
+  if (rules.sessionAbsoluteAge === null) return null
+  const birth = Number(cells.get(BIRTH_KEY))
+  return Number.isFinite(birth) ? (birth + rules.sessionAbsoluteAge) * 1000 : null
+}
+
+/**
+ * Writes the absolute limit into data that are about to be saved, so that a Django beside obeys it too: the birth once,
+ * and the limit as `_session_expiry` wherever the session's own expiry would pass it. Ours then slides up to the limit;
+ * Django, which knows no such thing, ends the session exactly there.
+ */
+export function withAbsoluteEnd(cells: Cells, rules: ExpiryRules, now: number): Cells {
+  if (rules.sessionAbsoluteAge === null) return cells
+  const bounded = new Map(cells)
+  if (absoluteEnd(cells, rules) === null) bounded.set(BIRTH_KEY, String(Math.floor(now / 1000)))
+  const end = absoluteEnd(bounded, rules) as number
+  const stored = storedExpiry(cells.get(EXPIRY_KEY))
+  // 0 means "when the browser closes" and must keep saying so; Django then slides it, and we end it at the limit.
+  if (stored === null || (stored !== 0 && expiryMoment(stored, rules, now) > end)) {
+    bounded.set(EXPIRY_KEY, JSON.stringify(isoOfMicros(end * 1000)))
+  }
+  return bounded
+}
+
+/** The stored expiry as the session's owner set it: the limit that `withAbsoluteEnd` wrote is not theirs. */
+export function ownExpiry(cells: Cells, rules: ExpiryRules): StoredExpiry {
+  const stored = storedExpiry(cells.get(EXPIRY_KEY))
+  const end = absoluteEnd(cells, rules)
+  return end !== null && typeof stored === 'string' && microsOfIso(stored) === end * 1000 ? null : stored
+}
+
+/** How many seconds a session with these data lives from `now`: its own expiry, cut at the absolute limit. */
+export function remainingAge(cells: Cells, rules: ExpiryRules, now: number): number {
+  const age = expiryAge(ownExpiry(cells, rules), rules, now)
+  const end = absoluteEnd(cells, rules)
+  return end === null ? age : Math.min(age, Math.floor((end - now) / 1000))
+}
+
+/** The moment a session with these data ends, in milliseconds since 1970. */
+export function remainingMoment(cells: Cells, rules: ExpiryRules, now: number): number {
+  const moment = expiryMoment(ownExpiry(cells, rules), rules, now)
+  const end = absoluteEnd(cells, rules)
+  return end === null ? moment : Math.min(moment, end)
+}

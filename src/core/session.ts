@@ -1,0 +1,414 @@
+import { ReservedName, SessionSealed, SessionValueError } from '../errors.js'
+import { isoOfMicros, microsOfIso } from '../wire/dates.js'
+import { encodeJson, isNested, parseJson } from '../wire/json.js'
+import {
+  absoluteEnd,
+  atBrowserClose,
+  EXPIRY_KEY,
+  expiryAge,
+  expiryMoment,
+  ownExpiry,
+  type StoredExpiry,
+  withAbsoluteEnd,
+} from './expiry.js'
+import { NO_CELLS } from './merge.js'
+import type { Expiry } from './session-types.js'
+import type { Store } from './store.js'
+import type { Cells, Loaded, Version } from './types.js'
+
+const REMOVED = Symbol('removed')
+const TEST_COOKIE_NAME = 'testcookie'
+const TEST_COOKIE_VALUE = 'worked'
+
+/**
+ * Keys that login, forms and messages keep their own values under. Whoever could set them through the dictionary (a
+ * handler that copies a form into the session) could become another user: session puzzling, T25. Reading is free.
+ */
+const OWN_KEYS = new Map([
+  ['_auth_user_id', 'login(request, user)'],
+  ['_auth_user_backend', 'login(request, user)'],
+  ['_auth_user_hash', 'login(request, user)'],
+  ['_csrftoken', 'rotateToken(request)'],
+  ['_messages', 'messages.add(request, level, text)'],
+  [EXPIRY_KEY, 'session.setExpiry(value)'],
+])
+
+/** A nested value that was handed out, with the text it was read from: who holds it may change it at any time. */
+interface Handed {
+  readonly value: unknown
+  readonly text: string
+}
+
+/**
+ * One session as one request sees it: what the store held, and what was changed since. Pure memory; whatever meets the
+ * store is in `commit.ts`. The dictionary that users hold is a proxy over it (`dictionary.ts`).
+ */
+export class SessionState {
+  readonly store: Store
+  /** The key that names the session; `null` once it is known that none does. */
+  key: string | null
+  /** `unread` until the data were fetched, which happens at first touch. */
+  phase: 'unread' | 'loaded' | 'failed' = 'unread'
+  /** Why loading failed; thrown at every touch. */
+  failure: unknown = undefined
+  /** What the store holds at `version`. */
+  baseline: Cells = NO_CELLS
+  version: Version = undefined
+  /** What the engine gave, for whoever asks when it ends. */
+  loaded: Loaded | null = null
+  accessed = false
+  modified = false
+  /** Something was changed since the last save of this request. */
+  unsaved = false
+  /** Counts changes, so that a save knows whether something was changed while it was under way. */
+  revision = 0
+  /** The key was changed in this request, and the new one is stored. */
+  cycled = false
+  /** The head of the response has left: what is changed now would be lost. */
+  sealed = false
+  /** Counts `flush()`, so that a `cycleKey()` that ends after it does not bring the session back. */
+  generation = 0
+  /** What flush, cycleKey and save began and nobody awaited yet. */
+  pending: Promise<void> | null = null
+  /** Called at the first access: the adapter then begins to hold the response's head. */
+  onTouch: (() => void) | null = null
+
+  #changes: Map<string, unknown> | null = null
+  /** Keys that were removed at some time: set again, they move to the end, as in a Python dict. */
+  #moved: Set<string> | null = null
+  #handed: Map<string, Handed> | null = null
+  #cleared = false
+
+  constructor(store: Store, key: string | null) {
+    this.store = store
+    this.key = key
+  }
+
+  // --- the dictionary -----------------------------------------------------------------------------------------
+
+  get(key: string, fallback?: unknown): unknown {
+    this.touch()
+    const value = this.#value(key)
+    return value === REMOVED ? fallback : value
+  }
+
+  has(key: string): boolean {
+    this.touch()
+    if (this.#changes?.has(key)) return this.#changes.get(key) !== REMOVED
+    return !this.#cleared && this.baseline.has(key)
+  }
+
+  keys(): string[] {
+    this.touch()
+    return this.#keys()
+  }
+
+  set(key: string, value: unknown): void {
+    const owner = OWN_KEYS.get(key)
+    if (owner !== undefined) {
+      throw new ReservedName(`The key '${key}' belongs to sojourn; use ${owner} instead of setting it.`)
+    }
+    this.put(key, value)
+  }
+
+  /** `set` for sojourn's own keys. */
+  put(key: string, value: unknown): void {
+    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+      throw new SessionValueError(
+        `A session cannot keep a ${typeof value}: the value of '${key}' must be what JSON can hold. Use delete to remove a key.`,
+      )
+    }
+    this.#change()
+    this.#changes ??= new Map()
+    if (this.#changes.get(key) === REMOVED) this.#changes.delete(key)
+    this.#changes.set(key, value)
+  }
+
+  delete(key: string): boolean {
+    if (!this.has(key)) return false
+    this.#change()
+    this.#changes ??= new Map()
+    if (this.baseline.has(key)) {
+      this.#moved ??= new Set()
+      this.#moved.add(key)
+      this.#changes.set(key, REMOVED)
+    } else {
+      this.#changes.delete(key)
+    }
+    this.#handed?.delete(key)
+    return true
+  }
+
+  pop(key: string, fallback?: unknown): unknown {
+    this.touch()
+    const value = this.#value(key)
+    if (value === REMOVED) return fallback
+    this.delete(key)
+    return value
+  }
+
+  setDefault(key: string, value: unknown): unknown {
+    if (!this.has(key)) this.set(key, value)
+    return this.get(key)
+  }
+
+  update(values: object): void {
+    this.#change()
+    for (const [key, value] of Object.entries(values)) this.set(key, value)
+  }
+
+  clear(): void {
+    this.#change()
+    this.#forget()
+    this.#cleared = true
+  }
+
+  /** `session.modified = true`: save even though no key seems changed. Django's way out for nested changes. */
+  markModified(modified: boolean): void {
+    if (modified && this.sealed) throw new SessionSealed()
+    this.modified = modified
+    this.unsaved = modified
+    this.onTouch?.()
+  }
+
+  isEmpty(): boolean {
+    return this.key === null && (this.phase !== 'loaded' || this.#keys().length === 0)
+  }
+
+  // --- its end ------------------------------------------------------------------------------------------------
+
+  setExpiry(value: Expiry): void {
+    if (value === null) {
+      this.touch()
+      if (this.#storedExpiry() !== null) this.delete(EXPIRY_KEY)
+      return
+    }
+    this.put(EXPIRY_KEY, expiryToStore(value))
+  }
+
+  getExpiryAge(options: { modification?: Date; expiry?: Expiry } = {}): number {
+    const now = this.store.clock()
+    const modification = options.modification?.getTime() ?? now
+    const age = expiryAge(this.#expiry(options), this.store.settings, modification)
+    const end = options.expiry === undefined ? absoluteEnd(this.cells(), this.store.settings) : null
+    return end === null ? age : Math.min(age, Math.floor((end - modification) / 1000))
+  }
+
+  getExpiryDate(options: { modification?: Date; expiry?: Expiry } = {}): Date {
+    const modification = options.modification?.getTime() ?? this.store.clock()
+    const moment = expiryMoment(this.#expiry(options), this.store.settings, modification)
+    const end = options.expiry === undefined ? absoluteEnd(this.cells(), this.store.settings) : null
+    return new Date(end === null ? moment : Math.min(moment, end))
+  }
+
+  getExpireAtBrowserClose(): boolean {
+    this.touch()
+    return atBrowserClose(this.#storedExpiry(), this.store.settings)
+  }
+
+  getSessionCookieAge(): number {
+    return this.store.settings.sessionCookieAge
+  }
+
+  #expiry(options: { expiry?: Expiry }): StoredExpiry {
+    if (options.expiry !== undefined) return options.expiry === null ? null : expiryToStore(options.expiry)
+    this.touch()
+    return this.#storedExpiry()
+  }
+
+  #storedExpiry(): StoredExpiry {
+    return this.has(EXPIRY_KEY) ? ownExpiry(this.cells(), this.store.settings) : null
+  }
+
+  // --- the test cookie ----------------------------------------------------------------------------------------
+
+  setTestCookie(): void {
+    this.set(TEST_COOKIE_NAME, TEST_COOKIE_VALUE)
+  }
+
+  testCookieWorked(): boolean {
+    return this.get(TEST_COOKIE_NAME) === TEST_COOKIE_VALUE
+  }
+
+  deleteTestCookie(): void {
+    this.delete(TEST_COOKIE_NAME)
+  }
+
+  // --- for commit.ts ------------------------------------------------------------------------------------------
+
+  /** Marks an access, and sees to it that the data are here. */
+  touch(): void {
+    if (!this.accessed) {
+      this.accessed = true
+      this.onTouch?.()
+    }
+    if (this.phase !== 'loaded') this.store.loadNow(this)
+  }
+
+  /** The data as they would be saved now: text that nobody touched as it came, everything else encoded. */
+  cells(): Cells {
+    const changes = this.#changes
+    const handed = this.store.settings.sessionDetectNested ? this.#handed : null
+    if (!changes?.size && !handed?.size && !this.#cleared) return this.baseline
+    const cells = new Map<string, string>()
+    if (!this.#cleared) {
+      for (const [key, text] of this.baseline) {
+        if (this.#moved?.has(key)) continue
+        const given = handed?.get(key)
+        if (changes?.has(key)) cells.set(key, encodeJson(changes.get(key), text))
+        else cells.set(key, given !== undefined && isChanged(given) ? encodeJson(given.value, given.text) : text)
+      }
+    }
+    if (changes) {
+      for (const [key, value] of changes) {
+        if (value !== REMOVED && !cells.has(key)) cells.set(key, encodeJson(value, this.baseline.get(key)))
+      }
+    }
+    return cells
+  }
+
+  /** Notices nested values that were changed in place, since they were handed out or since the last save. */
+  noticeNested(): void {
+    if (this.unsaved || !this.store.settings.sessionDetectNested) return
+    for (const given of this.#handed?.values() ?? []) {
+      if (!isChanged(given)) continue
+      this.modified = true
+      this.unsaved = true
+      return
+    }
+  }
+
+  /** Makes nested changes ours for good, before another state of the store takes the place of the baseline. */
+  settle(): void {
+    if (!this.#handed || !this.store.settings.sessionDetectNested) return
+    for (const [key, given] of this.#handed) {
+      if (!isChanged(given)) continue
+      this.#changes ??= new Map()
+      if (!this.#changes.has(key)) this.#changes.set(key, given.value)
+    }
+  }
+
+  /** `cells()` as they go into the store: with the absolute limit written in, where the settings have one. */
+  cellsToSave(): Cells {
+    return withAbsoluteEnd(this.cells(), this.store.settings, this.store.clock())
+  }
+
+  /** Takes over what the store holds now; changes made since stay on top. */
+  rebase(cells: Cells, version: Version): void {
+    this.baseline = cells
+    this.version = version
+    this.phase = 'loaded'
+  }
+
+  /**
+   * Takes over what was just saved. Values that someone may still hold and change are watched from here on; a change made
+   * while the save was under way (`revision` then) stays a change.
+   */
+  keep(cells: Cells, version: Version, revision: number): void {
+    const changes = this.#changes
+    this.#handed?.forEach((given, key) => {
+      this.#watch(key, given.value, cells)
+    })
+    this.#changes = null
+    for (const [key, value] of changes ?? []) {
+      const text = value === REMOVED ? undefined : encodeJson(value, cells.get(key))
+      if (revision !== this.revision && text !== cells.get(key)) {
+        this.#changes ??= new Map()
+        this.#changes.set(key, value)
+      } else if (typeof value === 'object') {
+        this.#watch(key, value, cells)
+      }
+    }
+    if (this.#changes === null) {
+      this.#moved = null
+      this.#cleared = false
+      this.unsaved = false
+    }
+    this.rebase(cells, version)
+  }
+
+  #watch(key: string, value: unknown, cells: Cells): void {
+    const text = cells.get(key)
+    if (text === undefined || value === null) return
+    this.#handed ??= new Map()
+    this.#handed.set(key, { value, text })
+  }
+
+  /** Forgets all data and what was changed, as `clear` and `flush` do. */
+  forget(): void {
+    this.#forget()
+    this.#cleared = false
+    this.rebase(NO_CELLS, undefined)
+  }
+
+  /** The changes made so far, to be put back when `transact` has to begin again. */
+  snapshot(): () => void {
+    this.settle()
+    const [changes, moved, cleared, unsaved] = [this.#changes, this.#moved, this.#cleared, this.unsaved]
+    return () => {
+      this.unsaved = unsaved
+      this.#changes = changes && new Map(changes)
+      this.#moved = moved && new Set(moved)
+      this.#cleared = cleared
+      this.#handed = null
+    }
+  }
+
+  #change(): void {
+    if (this.sealed) throw new SessionSealed()
+    this.touch()
+    this.modified = true
+    this.unsaved = true
+    this.revision++
+  }
+
+  #forget(): void {
+    this.#changes = null
+    this.#moved = null
+    this.#handed = null
+  }
+
+  #value(key: string): unknown {
+    if (this.#changes?.has(key)) return this.#changes.get(key)
+    if (this.#cleared) return REMOVED
+    const given = this.#handed?.get(key)
+    if (given !== undefined) return given.value
+    const text = this.baseline.get(key)
+    if (text === undefined) return REMOVED
+    const value = parseJson(text)
+    if (isNested(text)) {
+      this.#handed ??= new Map()
+      this.#handed.set(key, { value, text })
+    }
+    return value
+  }
+
+  #keys(): string[] {
+    if (!this.#changes && !this.#cleared) return [...this.baseline.keys()]
+    const keys = this.#cleared ? [] : [...this.baseline.keys()].filter((key) => !this.#moved?.has(key))
+    const known = new Set(keys)
+    for (const [key, value] of this.#changes ?? []) if (value !== REMOVED && !known.has(key)) keys.push(key)
+    return keys
+  }
+}
+
+/**
+ * Whether a nested value was changed since it was handed out. The first comparison is enough for what sojourn wrote;
+ * Python writes `1.0`, and only reading the old text again tells that nothing changed.
+ */
+function isChanged(handed: Handed): boolean {
+  const text = encodeJson(handed.value)
+  return text !== handed.text && text !== encodeJson(parseJson(handed.text))
+}
+
+function expiryToStore(value: Exclude<Expiry, null>): number | string {
+  if (typeof value === 'number') {
+    if (Number.isInteger(value)) return value
+    throw new SessionValueError('setExpiry takes whole seconds, a Date, ISO 8601 text, 0 or null.')
+  }
+  const micros = typeof value === 'string' ? microsOfIso(value) : value.getTime() * 1000
+  if (micros === null || Number.isNaN(micros)) {
+    throw new SessionValueError('setExpiry was given a moment that is no valid date with a time zone.')
+  }
+  return isoOfMicros(micros)
+}

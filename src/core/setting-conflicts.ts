@@ -1,0 +1,60 @@
+import { ImproperlyConfigured } from '../errors.js'
+import type { ResolvedSettings, SettingName } from './settings.js'
+
+/** Gives the name of a setting as the user wrote it. */
+export type Speller = (name: SettingName) => string
+
+/** Settings that are right one by one and wrong together. */
+export function refuseConflicts(settings: ResolvedSettings, spell: Speller): void {
+  cookiePrefix(settings, spell, 'session')
+  cookiePrefix(settings, spell, 'csrf')
+  if (settings.sessionCookiePartitioned && settings.sessionCookieSecure === false) {
+    refuse(
+      `${spell('sessionCookiePartitioned')} needs ${spell('sessionCookieSecure')} to be 'auto' or true: browsers drop a Partitioned cookie that is not Secure.`,
+    )
+  }
+  const { sessionCookieName, csrfCookieName, sessionTouchAfter, sessionCookieAge } = settings
+  if (sessionCookieName === csrfCookieName) {
+    refuse(
+      `${spell('sessionCookieName')} and ${spell('csrfCookieName')} must differ: one cookie would overwrite the other.`,
+    )
+  }
+  for (const name of ['sessionCookieName', 'csrfCookieName'] as const) {
+    if (settings[name] === MESSAGES_COOKIE) {
+      refuse(`${spell(name)} must not be '${MESSAGES_COOKIE}': that is the cookie in which messages wait.`)
+    }
+  }
+  if (settings.sessionEngine === 'db' && !Object.hasOwn(settings.databases, 'default')) {
+    refuse(`${spell('databases')} must have a default: the session engine 'db' keeps sessions there.`)
+  }
+  if (sessionTouchAfter !== null && sessionTouchAfter >= sessionCookieAge) {
+    refuse(
+      `${spell('sessionTouchAfter')} must be less than ${spell('sessionCookieAge')}: a session would end before it is first touched.`,
+    )
+  }
+}
+
+/** Django's `CookieStorage.cookie_name`, which no setting changes. */
+const MESSAGES_COOKIE = 'messages'
+
+/**
+ * Browsers drop a `__Host-` or `__Secure-` cookie whose attributes break its promise (RFC 6265bis section 4.1.3), and
+ * some servers compare names without case, so the prefixes count in any case here.
+ */
+function cookiePrefix(settings: ResolvedSettings, spell: Speller, which: 'session' | 'csrf'): void {
+  const name = settings[`${which}CookieName`].toLowerCase()
+  const isHost = name.startsWith('__host-')
+  if (!isHost && !name.startsWith('__secure-')) return
+  const broken = [
+    ...(settings[`${which}CookieSecure`] === false ? [`${spell(`${which}CookieSecure`)} 'auto' or true`] : []),
+    ...(isHost && settings[`${which}CookiePath`] !== '/' ? [`${spell(`${which}CookiePath`)} '/'`] : []),
+    ...(isHost && settings[`${which}CookieDomain`] !== null ? [`${spell(`${which}CookieDomain`)} null`] : []),
+  ]
+  if (broken.length === 0) return
+  const prefix = isHost ? '__Host-' : '__Secure-'
+  refuse(`${spell(`${which}CookieName`)} begins with ${prefix}, for which browsers want ${broken.join(' and ')}.`)
+}
+
+function refuse(message: string): never {
+  throw new ImproperlyConfigured(`The setting ${message}`)
+}

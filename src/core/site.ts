@@ -1,0 +1,107 @@
+import { ImproperlyConfigured } from '../errors.js'
+import type { Decision } from './decide.js'
+import { dictionary } from './dictionary.js'
+import { isPromise } from './maybe.js'
+import type { Part, PartName } from './part.js'
+import type { Scope } from './scope.js'
+import { SessionState } from './session.js'
+import { SessionCookie } from './session-cookie.js'
+import type { Session } from './session-types.js'
+import type { ResolvedSettings } from './settings.js'
+import { Store } from './store.js'
+import type { MaybePromise, SessionEngine, SiteEvents } from './types.js'
+
+type Listener<E extends keyof SiteEvents> = (event: SiteEvents[E]) => void
+
+/** What a site is assembled from. */
+export interface Assembly {
+  readonly engine: SessionEngine
+  /** In the order in which they finish a request. */
+  readonly parts: readonly Part[]
+  readonly random: (length: number, alphabet: string) => string
+  readonly close: () => MaybePromise<void>
+}
+
+/** The settings made real: what `sojourn(settings)` returns. */
+export class Site {
+  readonly settings: ResolvedSettings
+  readonly engine: SessionEngine
+  readonly store: Store
+  readonly parts: readonly Part[]
+  /** The parts that look at a request before its handler. */
+  readonly beginning: readonly Part[]
+  readonly sessions: Sessions
+  readonly sessionCookie: SessionCookie
+  readonly #listeners = new Map<keyof SiteEvents, Set<Listener<never>>>()
+  readonly #close: () => MaybePromise<void>
+
+  constructor(settings: ResolvedSettings, assembly: Assembly) {
+    this.settings = settings
+    this.engine = assembly.engine
+    this.store = new Store(assembly.engine, settings, assembly.random, (type, event) => this.emit(type, event))
+    this.parts = assembly.parts
+    this.beginning = assembly.parts.filter((part) => part.begin !== undefined)
+    this.sessions = new Sessions(this.store)
+    this.sessionCookie = new SessionCookie(settings)
+    this.#close = assembly.close
+  }
+
+  /** Calls `listener` whenever this happens; returns a function that stops it. */
+  on<E extends keyof SiteEvents>(type: E, listener: Listener<E>): () => void {
+    const listeners = this.#listeners.get(type) ?? new Set()
+    this.#listeners.set(type, listeners)
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  /** Tells the listeners. One that throws must not break the request it heard of. */
+  emit<E extends keyof SiteEvents>(type: E, event: SiteEvents[E]): void {
+    const listeners = this.#listeners.get(type)
+    if (listeners === undefined) return
+    for (const listener of listeners) {
+      try {
+        ;(listener as Listener<E>)(event)
+      } catch (error) {
+        queueMicrotask(() => console.error('sojourn: a listener of %s failed: %s', type, error))
+      }
+    }
+  }
+
+  /** Tells the listeners how a request ended for its session. */
+  decided(scope: Scope, { action, reason }: Decision): void {
+    if (this.#listeners.has('decided')) this.emit('decided', { action, reason, request: scope.request })
+  }
+
+  /** A part of this site; `ImproperlyConfigured` if it is switched off. */
+  part<P extends Part>(name: PartName): P {
+    const part = this.parts.find((each) => each.name === name)
+    if (part === undefined) throw new ImproperlyConfigured(`'${name}' is not in the middleware setting of this site.`)
+    return part as P
+  }
+
+  /** Lets go of what the site opened itself: files and connections of URLs, not the handles it was given. */
+  async close(): Promise<void> {
+    await this.engine.close?.()
+    await this.#close()
+  }
+}
+
+/** Sessions outside a request: jobs, commands, tests. */
+export class Sessions {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** The session under a key, or a new one. Nothing is sent to any visitor; `await session.save()` keeps changes. */
+  open(key: string | null = null): Session {
+    return dictionary(new SessionState(this.#store, this.#store.keyOf(key ?? undefined)))
+  }
+
+  /** Deletes the sessions that are past their end, and says how many. Django's `clearsessions`. */
+  async clearExpired(): Promise<number> {
+    const cleared = this.#store.clearExpired()
+    return isPromise(cleared) ? await cleared : cleared
+  }
+}

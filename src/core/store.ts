@@ -1,0 +1,164 @@
+import { SessionNotLoaded, SojournError, StoreUnavailable } from '../errors.js'
+import { isPromise } from './maybe.js'
+import { NO_CELLS } from './merge.js'
+import type { SessionState } from './session.js'
+import type { ResolvedSettings } from './settings.js'
+import { Turns } from './turns.js'
+import type {
+  Clock,
+  Loaded,
+  MaybePromise,
+  Outcome,
+  SessionEngine,
+  SessionRecord,
+  SiteEvents,
+  Version,
+} from './types.js'
+
+/** Keys shorter than this were never ours; Django drops them unread. */
+const SHORTEST_KEY = 8
+/** What a key in a table, a path or a cache may look like. Anything else is refused before it gets there (T12, T14, T35). */
+const STORED_KEY = /^[A-Za-z0-9_-]{8,128}$/
+/** What a signed cookie may look like: it is its own data. */
+const SIGNED_KEY = /^[\x21-\x7e]{8,4096}$/
+const KEY_LENGTH = 32
+const KEY_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+type Emit = <E extends keyof SiteEvents>(type: E, event: SiteEvents[E]) => void
+
+/**
+ * An engine as the core uses it: every operation has a deadline, every failure is a `StoreUnavailable`, and no malformed key
+ * reaches it.
+ */
+export class Store {
+  readonly engine: SessionEngine
+  readonly settings: ResolvedSettings
+  readonly clock: Clock
+  readonly turns = new Turns()
+  readonly #random: (length: number, alphabet: string) => string
+  readonly #emit: Emit
+
+  constructor(
+    engine: SessionEngine,
+    settings: ResolvedSettings,
+    random: (length: number, alphabet: string) => string,
+    emit: Emit,
+  ) {
+    this.engine = engine
+    this.settings = settings
+    this.clock = settings.clock
+    this.#random = random
+    this.#emit = emit
+  }
+
+  /** The key a cookie names; `null` for what is too short to be one, as in Django. */
+  keyOf(cookie: string | undefined): string | null {
+    return cookie === undefined || cookie.length < SHORTEST_KEY ? null : cookie
+  }
+
+  /** 32 characters of [a-z0-9], 165 bits. Django's `_get_new_session_key`. */
+  newKey(): string {
+    return this.#random(KEY_LENGTH, KEY_ALPHABET)
+  }
+
+  load(key: string): MaybePromise<Loaded | null> {
+    return this.#wellFormed(key) ? this.#ask('load', () => this.engine.load(key)) : null
+  }
+
+  create(key: string, record: SessionRecord): MaybePromise<Outcome> {
+    return this.#ask('create', () => this.engine.create(key, record))
+  }
+
+  save(key: string, record: SessionRecord, expected: Version): MaybePromise<Outcome> {
+    return this.#wellFormed(key) ? this.#ask('save', () => this.engine.save(key, record, expected)) : 'missing'
+  }
+
+  touch(key: string, expires: number): MaybePromise<'saved' | 'missing'> | null {
+    const { engine } = this
+    return engine.touch === undefined ? null : this.#ask('touch', () => engine.touch?.(key, expires) ?? 'missing')
+  }
+
+  delete(key: string, expected?: Version): MaybePromise<'deleted' | 'missing' | 'conflict'> {
+    return this.#wellFormed(key) ? this.#ask('delete', () => this.engine.delete(key, expected)) : 'missing'
+  }
+
+  exists(key: string): MaybePromise<boolean> {
+    return this.#wellFormed(key) ? this.#ask('exists', () => this.engine.exists(key)) : false
+  }
+
+  clearExpired(): MaybePromise<number> {
+    return this.#ask('clearExpired', () => this.engine.clearExpired?.() ?? 0)
+  }
+
+  /** Loads a session that is touched, if its engine can answer at once. */
+  loadNow(state: SessionState): void {
+    if (state.phase === 'failed') throw state.failure
+    if (state.key === null) {
+      state.phase = 'loaded'
+      return
+    }
+    if (!this.engine.synchronous) throw new SessionNotLoaded()
+    const loaded = this.load(state.key)
+    if (isPromise(loaded)) throw new TypeError(`The engine '${this.engine.name}' says it is synchronous and is not.`)
+    this.settle(state, loaded)
+  }
+
+  /** Takes over what was found under a session's key. A key that names nothing is dropped, never adopted. */
+  settle(state: SessionState, loaded: Loaded | null): void {
+    if (loaded === null) {
+      state.key = null
+      state.rebase(NO_CELLS, undefined)
+      return
+    }
+    if (loaded.corrupted) this.#emit('session_corrupted', { engine: this.engine.name })
+    state.loaded = loaded
+    state.rebase(loaded.cells, loaded.version)
+  }
+
+  #wellFormed(key: string): boolean {
+    return (this.engine.stateless ? SIGNED_KEY : STORED_KEY).test(key)
+  }
+
+  #ask<T>(operation: string, run: () => MaybePromise<T>): MaybePromise<T> {
+    let answer: MaybePromise<T>
+    try {
+      answer = run()
+    } catch (error) {
+      throw this.#failed(operation, error)
+    }
+    return isPromise(answer) ? this.#within(operation, answer) : answer
+  }
+
+  #within<T>(operation: string, answer: Promise<T>): Promise<T> {
+    const limit = this.settings.sessionStoreTimeout
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(this.#failed(operation, new Error(`no answer within ${limit} s`))),
+        limit * 1000,
+      )
+      answer.then(
+        (value) => {
+          clearTimeout(timer)
+          resolve(value)
+        },
+        (error: unknown) => {
+          clearTimeout(timer)
+          reject(this.#failed(operation, error))
+        },
+      )
+    })
+  }
+
+  #failed(operation: string, cause: unknown): SojournError {
+    if (cause instanceof SojournError) return cause
+    const { name } = this.engine
+    const error = new StoreUnavailable(
+      `The session store '${name}' failed at ${operation}; the session was left as it is.`,
+      {
+        cause,
+      },
+    )
+    this.#emit('store_failed', { engine: name, operation, error })
+    return error
+  }
+}

@@ -1,0 +1,132 @@
+import type { SojournError } from '../errors.js'
+
+/** A value, or a promise of it. What can answer at once does, so that nothing waits a microtask for it. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** A session's data as stored: each top-level key with the JSON text of its value, in order. Never changed in place. */
+export type Cells = ReadonlyMap<string, string>
+
+/**
+ * What a save expects to find in the store. Opaque to the core, which only hands it back: for engines that keep text it
+ * is the stored text itself, so that no column has to be added to Django's table.
+ */
+export type Version = unknown
+
+/** What an engine found under a key. */
+export interface Loaded {
+  readonly cells: Cells
+  readonly version: Version
+  /** Tells when it ends, in milliseconds since 1970, where the engine knows. Asked only with `sessionTouchAfter`. */
+  expires?(): number | null
+  /** True where something is stored that does not verify; `cells` are empty then, and the next save replaces it. */
+  readonly corrupted?: boolean
+}
+
+/** What an engine is asked to keep under a key. */
+export interface SessionRecord {
+  readonly cells: Cells
+  /** When the session ends, in milliseconds since 1970. */
+  readonly expires: number
+}
+
+/** A save that happened. */
+export interface Saved {
+  readonly version: Version
+  /** The key to send from now on, where saving changes it (signed cookies, whose key is the data). */
+  readonly key?: string
+}
+
+/**
+ * How a save ended: saved, `'missing'` (nobody has this key: it was deleted, or is past its end) or `'conflict'` (`create`: the key is
+ * taken; `save` and `delete`: someone else saved since `expected` was loaded).
+ */
+export type Outcome = Saved | 'missing' | 'conflict'
+
+/**
+ * A session backend. The one interface a new store implements.
+ *
+ * Absent, expired and malformed are values, never errors; an engine throws (or rejects) only when its store fails, and
+ * the visitor then gets a 503 and keeps the cookie. Keys arrive checked: 8 to 4,096 characters, for engines that are not
+ * `stateless` only letters, digits, `-` and `_`. An engine that can answer at once returns values instead of promises.
+ */
+export interface SessionEngine {
+  /** Django's name of it: `db`, `cache`, `signed_cookies`... Shown by `sojourn check` and in events. */
+  readonly name: string
+  /** True where every method answers at once, so that a session is loaded at first touch and never before the handler. */
+  readonly synchronous: boolean
+  /** True where the key is the data (signed cookies): nothing is stored, so nothing can be found, ended or compared. */
+  readonly stateless?: boolean
+  /** The record under a key; `null` if there is none, or it is past its end. A record that does not verify has no cells. */
+  load(key: string): MaybePromise<Loaded | null>
+  /** Keep a record under a key that nobody has; `'conflict'` if somebody has it. Never replaces. */
+  create(key: string, record: SessionRecord): MaybePromise<Outcome>
+  /**
+   * Replace the record under a key that is there; `'missing'` if it is not, or is past its end. Never creates. With `expected`, only if
+   * the store still holds that version: else `'conflict'`. One atomic step.
+   */
+  save(key: string, record: SessionRecord, expected?: Version): MaybePromise<Outcome>
+  /** Move only the end of what is there; the data stay as they are. `'missing'` if nothing is. */
+  touch?(key: string, expires: number): MaybePromise<'saved' | 'missing'>
+  /**
+   * Forget a key; an unknown one is no error (`'missing'`). With `expected`, only at that version: else `'conflict'`.
+   */
+  delete(key: string, expected?: Version): MaybePromise<'deleted' | 'missing' | 'conflict'>
+  /** Whether a key is taken; expired records count, as in Django. */
+  exists(key: string): MaybePromise<boolean>
+  /** Delete what is past its end, and say how many. Absent where the store does so by itself. */
+  clearExpired?(): MaybePromise<number>
+  /** Let go of connections and files. */
+  close?(): MaybePromise<void>
+}
+
+/** A request, as far as sessions and forms need to see it. Adapters make one; header names are lower case. */
+export interface RequestHead {
+  readonly method: string
+  /** Path and query, as in the request line. */
+  readonly url: string
+  /** Whether the connection itself is TLS. A proxy's word counts only through `secureProxySslHeader`. */
+  readonly encrypted: boolean
+  header(name: string): string | undefined
+  /** A field of the submitted form, `undefined` if there is no such field or no form. */
+  formField(name: string): MaybePromise<string | undefined>
+}
+
+/** The head of a response that has not left yet. */
+export interface ResponseHead {
+  readonly status: number
+  get(name: string): string | undefined
+  set(name: string, value: string): void
+  /** Adds one more line of this name (Set-Cookie). */
+  append(name: string, value: string): void
+}
+
+/** An answer given instead of the handler's: a refused form, a failed store. */
+export interface PlainResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** The time, in milliseconds since 1970. Tests turn it. */
+export type Clock = () => number
+
+/** What happens in a site, for logs, metrics and the explain page; `site.on(type, listener)`. No event holds a key or a secret. */
+export interface SiteEvents {
+  /** How a request ended for its session, and why a cookie was or was not set. */
+  decided: {
+    readonly action: 'none' | 'save' | 'touch' | 'cookie' | 'delete-cookie'
+    readonly reason: string
+    readonly request: object
+  }
+  /** A cookie header named the session's cookie in a disguise (a Unicode blank, T04) or twice with different values (T05). */
+  cookie_name_suspicious: { readonly request: object }
+  session_cookie_conflict: { readonly request: object }
+  /** Stored session data did not verify. Django's "Session data corrupted". */
+  session_corrupted: { readonly engine: string }
+  /** The store failed. */
+  store_failed: { readonly engine: string; readonly operation: string; readonly error: SojournError }
+  csrf_failed: { readonly reason: string; readonly request: object }
+  user_logged_in: { readonly user: unknown; readonly request: object }
+  user_logged_out: { readonly user: unknown; readonly request: object }
+  user_login_failed: { readonly request: object | undefined }
+}

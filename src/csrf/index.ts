@@ -1,0 +1,77 @@
+import { type Scope, scopeOf } from '../core/scope.js'
+import { type CsrfPart, exempt } from './part.js'
+
+export { csrfFailure } from './failure-page.js'
+
+/**
+ * The token for a form or a script of this response, masked anew at each call, so that no page shows the same twice. The
+ * secret behind it is stored or renewed with the response. Mirrors `django.middleware.csrf.get_token`.
+ *
+ * Throws `NoScope` without the middleware, `ImproperlyConfigured` where `csrf` is switched off; with `csrfUseSessions`
+ * `SessionNotLoaded` before an asynchronous session is loaded, and `SessionSealed` where a new secret comes too late.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { getToken, sojourn } from 'sojourn/express'
+ *
+ * const app = express()
+ * app.use(sojourn({ secretKey: 'a long random text', sessionEngine: 'memory' }))
+ * app.get('/token', (req, res) => {
+ *   res.json({ token: getToken(req) }) // to be sent as the header X-CSRFToken
+ * })
+ * ```
+ */
+export function getToken(request: object): string {
+  const scope = scopeOf(request)
+  return partOf(scope).token(scope)
+}
+
+/**
+ * The hidden field that every form which posts to this site needs: ready HTML. Mirrors Django's `{% csrf_token %}`; throws
+ * as `getToken` does.
+ *
+ * @example
+ * ```ts
+ * import { csrfInput } from 'sojourn/csrf'
+ *
+ * const form = (request: Request) => `<form method="post">${csrfInput(request)}<button>Buy</button></form>`
+ * ```
+ */
+export function csrfInput(request: object): string {
+  return `<input type="hidden" name="csrfmiddlewaretoken" value="${getToken(request)}">`
+}
+
+/**
+ * Replaces the visitor's secret, after which forms made before are refused. `login` does so by itself. Mirrors
+ * `django.middleware.csrf.rotate_token`; throws as `getToken` does.
+ */
+export function rotateToken(request: object): void {
+  const scope = scopeOf(request)
+  partOf(scope).rotate(scope)
+}
+
+/**
+ * Lets this request pass without a token: for webhooks and the like, which prove themselves in another way. To be called
+ * with the raw request before sojourn's middleware sees it; later it has no effect. Mirrors Django's `csrf_exempt`.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { csrfExempt, sojourn } from 'sojourn/express'
+ *
+ * const app = express()
+ * app.post('/hook', (req, _res, next) => {
+ *   csrfExempt(req)
+ *   next()
+ * })
+ * app.use(sojourn({ secretKey: 'a long random text', sessionEngine: 'memory' }))
+ * ```
+ */
+export function csrfExempt(request: object): void {
+  exempt(request)
+}
+
+function partOf(scope: Scope): CsrfPart {
+  return scope.site.part<CsrfPart>('csrf')
+}

@@ -1,0 +1,200 @@
+/**
+ * Every error sojourn throws. One base class, a stable `code` to switch on, and an HTTP `status` where one fits.
+ * No message ever holds a secret, a session key or session contents.
+ */
+
+export type ErrorCode =
+  | 'improperly_configured'
+  | 'bad_signature'
+  | 'signature_expired'
+  | 'session_interrupted'
+  | 'session_not_loaded'
+  | 'session_sealed'
+  | 'session_conflict'
+  | 'session_too_large'
+  | 'session_value'
+  | 'reserved_name'
+  | 'store_unavailable'
+  | 'cookie_invalid'
+  | 'cookie_too_large'
+  | 'csrf_failed'
+  | 'body_not_parsed'
+  | 'disallowed_host'
+  | 'permission_denied'
+  | 'no_scope'
+  | 'message_failure'
+
+/** The base of all of them: `error instanceof SojournError`, then `switch (error.code)`. */
+export class SojournError extends Error {
+  readonly code: ErrorCode
+  /** The HTTP status that an adapter answers with; 500 where nothing else fits. */
+  readonly status: number = 500
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+    this.name = new.target.name
+  }
+}
+
+/** A setting is missing, unknown or wrong. Django's `ImproperlyConfigured`. */
+export class ImproperlyConfigured extends SojournError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('improperly_configured', message, options)
+  }
+}
+
+/** A signed text was not signed by us, or was changed since. Django's `signing.BadSignature`. */
+export class BadSignature extends SojournError {
+  constructor(message: string, code: 'bad_signature' | 'signature_expired' = 'bad_signature') {
+    super(code, message)
+  }
+}
+
+/** A signed text is older than `maxAge`. Django's `signing.SignatureExpired`. */
+export class SignatureExpired extends BadSignature {
+  constructor(message: string) {
+    super(message, 'signature_expired')
+  }
+}
+
+/**
+ * The session was deleted (logged out, flushed, expired) while this request was running, so its changes were not
+ * kept. Django's `SessionInterrupted`, a 400.
+ */
+export class SessionInterrupted extends SojournError {
+  override readonly status = 400
+  constructor() {
+    super(
+      'session_interrupted',
+      "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
+    )
+  }
+}
+
+/** The session was touched before it was loaded, on an engine that cannot load at once. */
+export class SessionNotLoaded extends SojournError {
+  constructor() {
+    super(
+      'session_not_loaded',
+      'This session is not loaded yet and its engine is asynchronous: use `const session = await getSession(request)` (or `await session.load()`) first, or let sessionPrefetch load it before the handler.',
+    )
+  }
+}
+
+/** The session was changed after the head of the response had left, too late for the end-of-request save. */
+export class SessionSealed extends SojournError {
+  constructor() {
+    super(
+      'session_sealed',
+      'The response has begun, so a change of the session would be lost. Change it before the first byte, or use `await session.transact(fn)`, which saves at once.',
+    )
+  }
+}
+
+/** Other writers changed the session again and again while this one tried to save. A 409. */
+export class SessionConflict extends SojournError {
+  override readonly status = 409
+  constructor(tries: number) {
+    super(
+      'session_conflict',
+      `The session was changed by others in each of ${tries} tries to save it; nothing was saved.`,
+    )
+  }
+}
+
+/** The session holds more than `sessionMaxBytes`, or nests deeper than a session may. */
+export class SessionTooLarge extends SojournError {
+  constructor(message: string) {
+    super('session_too_large', message)
+  }
+}
+
+/** A value that JSON cannot hold (a function, a Map, a circular object) was put into a session or signed. */
+export class SessionValueError extends SojournError {
+  constructor(message: string) {
+    super('session_value', message)
+  }
+}
+
+/** A name was assigned as a property, or a key set, that belongs to sojourn. */
+export class ReservedName extends SojournError {
+  constructor(message: string) {
+    super('reserved_name', message)
+  }
+}
+
+/** The store failed or did not answer in time. A 503 with `Retry-After`; the visitor's cookie is left as it is. */
+export class StoreUnavailable extends SojournError {
+  override readonly status = 503
+  /** Header lines an error handler should send with the status (finalhandler, Koa and h3 read this name). */
+  readonly headers = { 'Retry-After': '1' }
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('store_unavailable', message, options)
+  }
+}
+
+/** A cookie's name, value or attribute holds a byte that a header may not carry, or breaks its prefix's rules. */
+export class CookieError extends SojournError {
+  constructor(message: string, code: 'cookie_invalid' | 'cookie_too_large' = 'cookie_invalid') {
+    super(code, message)
+  }
+}
+
+/** A cookie is over the 4,096 bytes browsers keep. The cookie the visitor has is left as it is. */
+export class CookieTooLarge extends CookieError {
+  constructor(message: string) {
+    super(message, 'cookie_too_large')
+  }
+}
+
+/** A form came without a good token, or from a foreign origin. `reason` is Django's text. A 403. */
+export class CsrfFailed extends SojournError {
+  override readonly status = 403
+  readonly reason: string
+  constructor(reason: string) {
+    super('csrf_failed', `CSRF verification failed: ${reason}`)
+    this.reason = reason
+  }
+}
+
+/** A form's body was needed and nobody parsed it. */
+export class BodyNotParsed extends SojournError {
+  override readonly status = 400
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('body_not_parsed', message, options)
+  }
+}
+
+/** The Host header names a host that `allowedHosts` does not. Django's `DisallowedHost`, a 400. */
+export class DisallowedHost extends SojournError {
+  override readonly status = 400
+  constructor() {
+    super('disallowed_host', 'The Host header names a host that is not in allowedHosts.')
+  }
+}
+
+/** The user may not do this. Django's `PermissionDenied`, a 403. */
+export class PermissionDenied extends SojournError {
+  override readonly status = 403
+  constructor(message = 'Permission denied.') {
+    super('permission_denied', message)
+  }
+}
+
+/** A function was given a request that went through no sojourn middleware. */
+export class NoScope extends SojournError {
+  constructor() {
+    super(
+      'no_scope',
+      'This request has no sojourn scope: mount the middleware that `sojourn(settings)` returns before the handler that uses it.',
+    )
+  }
+}
+
+/** A message was added where messages are switched off. Django's `MessageFailure`. */
+export class MessageFailure extends SojournError {
+  constructor() {
+    super('message_failure', "You cannot add messages without 'messages' in the middleware setting.")
+  }
+}

@@ -1,0 +1,24 @@
+/** Django's sessions for TypeScript. The framework-free site; each framework's door is a subpath (`sojourn/express`). */
+export { getSession } from './core/get-session.js'
+export type { Session, SessionData, SessionMethods } from './core/session-types.js'
+export type { DjangoSettings, ResolvedSettings, Settings, SettingsInput } from './core/settings.js'
+export { settingsFromEnv } from './core/settings-env.js'
+export { defineSettings } from './core/settings-input.js'
+export type { Sessions, Site } from './core/site.js'
+export type {
+  Cells,
+  Clock,
+  Loaded,
+  MaybePromise,
+  Outcome,
+  PlainResponse,
+  RequestHead,
+  ResponseHead,
+  Saved,
+  SessionEngine,
+  SessionRecord,
+  SiteEvents,
+  Version,
+} from './core/types.js'
+export * from './errors.js'
+export { sojourn } from './sojourn.js'

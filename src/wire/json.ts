@@ -1,0 +1,173 @@
+import { SessionValueError } from '../errors.js'
+import { readJson } from './json-reader.js'
+import { quoteString } from './json-string.js'
+
+export { joinObject, splitObject } from './json-object.js'
+
+/** Objects and arrays may nest this deep. It also is what ends the way through an object that contains itself. */
+const MAX_DEPTH = 64
+
+/** Whether a value's JSON text is an object or an array, and so can change without being assigned. */
+export function isNested(text: string): boolean {
+  return (text.charCodeAt(0) | 32) === 123 // { or [
+}
+
+/**
+ * The value of a JSON text, Python's `NaN`, `Infinity` and `-Infinity` included. Own `__proto__` keys stay data. Throws
+ * `SessionValueError`, which does not quote the text.
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    try {
+      return readJson(text)
+    } catch {
+      throw new SessionValueError('A stored value is not the JSON it should be.')
+    }
+  }
+}
+
+/**
+ * The JSON text of a value as Python's `json.dumps` writes it, compact and in ASCII. Integers are written as integers
+ * (JavaScript does not know 1.0), `-0` as `-0.0`, bigints with all their digits, `NaN` and the infinities as Python's
+ * bare words; `toJSON` is honoured.
+ *
+ * `original` is the JSON text this value was parsed from: numbers that did not change, each at its place, are written
+ * as they were there, so that a change beside them does not turn Python's `1.0` into `1` or round `2**60 + 1`.
+ *
+ * Throws `SessionValueError` for what JSON would silently drop or empty (functions, `undefined`, Maps, class instances
+ * without `toJSON`) and for nesting past 64 levels. It names the place, never a value.
+ */
+export function encodeJson(value: unknown, original?: string): string {
+  if (typeof value === 'string') return quoteString(value)
+  try {
+    return encode(value, 1, original === undefined ? undefined : spellingsIn(original))
+  } catch (error) {
+    if (error instanceof Refused) throw new SessionValueError(error.sentence())
+    throw error
+  }
+}
+
+function encode(value: unknown, depth: number, was: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return quoteString(value)
+    case 'number':
+      return was instanceof Spelling && Object.is(was.value, value) ? was.token : encodeNumber(value)
+    case 'boolean':
+      return value ? 'true' : 'false'
+    case 'bigint':
+      return String(value)
+    case 'object':
+      return value === null ? 'null' : encodeNested(value, depth, was)
+    case 'undefined':
+      throw new Refused('undefined')
+    default:
+      throw new Refused('a ' + typeof value)
+  }
+}
+
+/** `repr(float)` where a number is no integer; where it is one, its digits up to 1e21. */
+function encodeNumber(value: number): string {
+  if (value === 0) return Object.is(value, -0) ? '-0.0' : '0'
+  if (Math.abs(value) >= 1e-4) return String(value)
+  return Number.isNaN(value) ? 'NaN' : value.toExponential().replace(/-(\d)$/, '-0$1')
+}
+
+function encodeNested(value: object, depth: number, was: unknown): string {
+  if (depth > MAX_DEPTH) throw new Refused(`more than ${MAX_DEPTH} levels, or an object that contains itself`)
+  if (Array.isArray(value)) return encodeArray(value, depth, was)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // A plain object: of this realm, of no prototype, or of another realm, whose Object.prototype ends the chain as well.
+  const plain = prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
+  if (!plain && ArrayBuffer.isView(value)) throw new Refused(instanceName(value))
+  const { toJSON } = value as { toJSON?: unknown }
+  if (typeof toJSON === 'function') return encode(toJSON.call(value, ''), depth + 1, was)
+  if (!plain) throw new Refused(instanceName(value))
+  return encodeObject(value as Readonly<Record<string, unknown>>, depth, was)
+}
+
+function encodeArray(value: readonly unknown[], depth: number, was: unknown): string {
+  const before: readonly unknown[] = Array.isArray(was) ? was : []
+  let text = ''
+  let index = 0
+  try {
+    for (; index < value.length; index++) {
+      text += (index === 0 ? '[' : ',') + encode(value[index], depth + 1, before[index])
+    }
+  } catch (error) {
+    if (error instanceof Refused) error.path.unshift(index)
+    throw error
+  }
+  return text === '' ? '[]' : text + ']'
+}
+
+function encodeObject(value: Readonly<Record<string, unknown>>, depth: number, was: unknown): string {
+  const before = was !== undefined && isRecord(was) ? was : undefined
+  let text = ''
+  let key = ''
+  try {
+    for (key of Object.keys(value)) {
+      // What `before` inherits is never a Spelling, so that inherited names need no care.
+      text += (text === '' ? '{' : ',') + quoteString(key) + ':' + encode(value[key], depth + 1, before?.[key])
+    }
+  } catch (error) {
+    if (error instanceof Refused) error.path.unshift(key)
+    throw error
+  }
+  return text === '' ? '{}' : text + '}'
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Spelling)
+}
+
+/** A number together with the text that Python wrote it as. */
+class Spelling {
+  readonly token: string
+  readonly value: number
+  constructor(token: string) {
+    this.token = token
+    this.value = Number(token)
+  }
+}
+
+/** A number that `encodeNumber` would write otherwise: a fraction or exponent, many digits, minus zero. */
+const TELLING_NUMBER = /\d[.eE]|\d{16}|-0/
+
+/** The parsed original with `Spelling`s for numbers; `undefined` if there is nothing in it that needs one. */
+function spellingsIn(original: string): unknown {
+  if (!TELLING_NUMBER.test(original)) return undefined
+  try {
+    return readJson(original, (token) => new Spelling(token))
+  } catch {
+    return undefined
+  }
+}
+
+function instanceName(value: object): string {
+  const { constructor: maker } = value as { constructor?: unknown }
+  return 'an instance of ' + (typeof maker === 'function' && maker.name !== '' ? maker.name : 'a class')
+}
+
+/** Thrown inside, on the way out of a value that cannot be written; collects where it stands. */
+class Refused extends Error {
+  readonly path: (string | number)[] = []
+  readonly what: string
+  constructor(what: string) {
+    super(what)
+    this.what = what
+  }
+
+  sentence(): string {
+    const place = this.path.map(pathStep).join('').replace(/^\./, '')
+    return `${place === '' ? 'The value' : `The value at ${place}`} is ${this.what}: JSON cannot hold that. Store plain data: text, numbers, booleans, null, arrays and plain objects.`
+  }
+}
+
+function pathStep(step: string | number): string {
+  if (typeof step === 'number') return `[${step}]`
+  if (/^[A-Za-z_$][\w$]{0,39}$/.test(step)) return '.' + step
+  return `[${quoteString(step.length > 40 ? step.slice(0, 40) + '...' : step)}]`
+}

@@ -1,0 +1,7 @@
+import type { Check } from '../runner.js'
+import { csrfKinds } from './csrf.js'
+import { sessionKinds } from './sessions.js'
+import { wire } from './wire.js'
+
+/** Every kind that is reached, each in the file of its area. */
+export const kinds: Readonly<Record<string, Check>> = { ...wire, ...sessionKinds, ...csrfKinds }

@@ -1,0 +1,22 @@
+import { join } from 'node:path'
+import { defineConfig } from 'vitest/config'
+import { repositoryRoot } from './tools/report.js'
+import { readManifest, subpaths } from './tools/subpaths.js'
+import { TestReporter } from './tools/test-reporter.js'
+
+/** Tests import `sojourn` and its subpaths as users do, and get the sources. */
+const alias = subpaths(readManifest(repositoryRoot)).map(({ specifier, source }) => ({
+  find: new RegExp(`^${specifier.replaceAll('*', '([^/]+)')}$`),
+  replacement: join(repositoryRoot, source).replaceAll('*', '$1'),
+}))
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ['default', new TestReporter()],
+  },
+})
