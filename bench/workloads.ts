@@ -10,7 +10,7 @@ export interface Workload {
   readonly answer: string | null
 }
 
-/** How many sessions are prepared of each size. The load generator takes them in turn. */
+/** How many sessions are prepared of each size if nothing else is asked for. The load generator takes them in turn. */
 export const SESSIONS = 256
 
 /**

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'body_not_parsed'
   | 'disallowed_host'
   | 'permission_denied'
+  | 'username_taken'
   | 'no_scope'
   | 'message_failure'
 
@@ -179,6 +180,14 @@ export class PermissionDenied extends SojournError {
   override readonly status = 403
   constructor(message = 'Permission denied.') {
     super('permission_denied', message)
+  }
+}
+
+/** A user was to be made under a name that somebody has. A 409. */
+export class UsernameTaken extends SojournError {
+  override readonly status = 409
+  constructor() {
+    super('username_taken', 'A user with that username already exists.')
   }
 }
 

@@ -4,11 +4,14 @@ type Dictionary = Record<string, unknown>
 /** The answer to a path. */
 export type Pages = Readonly<Record<string, (session: Dictionary) => string>>
 
-/** Some 300 bytes of JSON: what a shop knows of a visitor. */
+let visitors = 0
+
+/** Some 300 bytes of JSON: what a shop knows of a visitor. Each is another's: what is remembered by its content must not look good. */
 export function smallSession(): Dictionary {
+  const visitor = ++visitors
   return {
     username: 'john_doe',
-    email: 'john.doe@example.org',
+    email: `john.doe.${visitor}@example.org`,
     language: 'en-gb',
     theme: 'dark',
     count: 0,
@@ -24,9 +27,14 @@ export function smallSession(): Dictionary {
 
 /** Some 20 KB of JSON under 40 keys, every fourth of them nested. */
 export function largeSession(): Dictionary {
+  const visitor = ++visitors
   const keys = Array.from({ length: 40 }, (_, i): [string, unknown] => {
-    const rows = Array.from({ length: 9 }, (_, row) => ({ id: i * 1000 + row, title: `row ${row} of ${i}`, price: 9.5 }))
-    return [`key${i}`, i % 4 === 1 ? rows : 'some words of text '.repeat(27)]
+    const rows = Array.from({ length: 9 }, (_, row) => ({
+      id: i * 1000 + row,
+      title: `row ${row} of ${i}`,
+      price: 9.5,
+    }))
+    return [`key${i}`, i % 4 === 1 ? rows : `some words of text for ${visitor} `.repeat(20)]
   })
   return { ...Object.fromEntries(keys), key20: 'value 20' }
 }

@@ -32,6 +32,7 @@ export function openSqlite(path: string): Handle {
 /** Counts each run of any statement from here on, whoever prepared it. */
 export function countStatements(count: (owner: object, methods: readonly string[]) => void): void {
   for (const File of [builtin(), require('better-sqlite3') as Open]) {
-    if (File !== undefined) count(Object.getPrototypeOf(new File(':memory:').prepare('SELECT 1')), ['get', 'all', 'run'])
+    if (File !== undefined)
+      count(Object.getPrototypeOf(new File(':memory:').prepare('SELECT 1')), ['get', 'all', 'run'])
   }
 }

@@ -57,7 +57,13 @@ export function sojourn(settings: SettingsInput | Site): FetchMiddleware {
 
 async function finished(scope: Scope, response: Response): Promise<Response> {
   const head = new FetchResponseHead(response)
-  await scope.finish(head)
+  try {
+    await scope.finish(head)
+  } catch (error) {
+    // Nobody will read it; whatever makes it may stop.
+    void response.body?.cancel().catch(() => undefined)
+    throw error
+  }
   return head.response()
 }
 

@@ -8,53 +8,70 @@ type Arguments = readonly unknown[]
 type Call = (this: ServerResponse, ...given: unknown[]) => unknown
 
 /**
+ * As many bytes of a body may wait before `write` says "no more". No less than what streams buffer: then whatever is below
+ * (a compressing stream, the socket) says the same when it gets them, and tells whoever waits when to go on.
+ */
+const ENOUGH = 64 * 1024
+
+/**
  * Holds the head of a Node response back until the session is stored: `writeHead`, `write`, `end` and `flushHeaders` wait in
  * line, and leave in their order. Where storing takes no time (an engine that answers at once, or nothing to store),
  * nothing waits.
  *
  * Our methods stay on the response and pass through afterwards: someone may have wrapped them since (compression), and putting the old
  * ones back would cut that out. Only when the session cannot be stored are they taken off, with whatever wrapped them:
- * the handler's response is dropped then, and `fail` writes another.
+ * the handler's response is dropped then, and `fail` writes another. Where the handler has not `ended` its own yet, `fail`
+ * has to write all of it at once; what the handler still writes goes nowhere.
  */
-export function holdHead(response: ServerResponse, scope: Scope, fail: (error: unknown) => void): void {
-  new HeldHead(response, scope, fail)
+export function holdHead(response: ServerResponse, scope: Scope, fail: Fail): void {
+  if (response.headersSent) scope.tooLate()
+  else new HeldHead(response, scope, fail)
 }
+
+type Fail = (error: unknown, ended: boolean) => void
 
 class HeldHead {
   readonly #response: ServerResponse
   readonly #scope: Scope
-  readonly #fail: (error: unknown) => void
+  readonly #fail: Fail
   readonly #below: Readonly<Record<Method, Call>>
+  readonly #own: Readonly<Record<Method, Call>>
   /** `open`: nothing of the response has left. `holding`: calls wait for the store. `dropped`: another answer is given. */
   #state: 'open' | 'holding' | 'passed' | 'dropped' = 'open'
   #waiting: [Method, Arguments][] = []
+  #waitingBytes = 0
+  #failure: unknown
 
-  constructor(response: ServerResponse, scope: Scope, fail: (error: unknown) => void) {
+  constructor(response: ServerResponse, scope: Scope, fail: Fail) {
     this.#response = response
     this.#scope = scope
     this.#fail = fail
     const { writeHead, write, end, flushHeaders } = response
     this.#below = { writeHead, write, end, flushHeaders } as Readonly<Record<Method, Call>>
-    response.writeHead = ((...given: unknown[]) => this.#call('writeHead', given, response)) as typeof writeHead
-    response.write = ((...given: unknown[]) => this.#call('write', given, false)) as typeof write
-    response.end = ((...given: unknown[]) => this.#call('end', given, response)) as typeof end
-    response.flushHeaders = () => {
-      this.#call('flushHeaders', [], undefined)
+    this.#own = {
+      writeHead: (...given) => this.#call('writeHead', given),
+      write: (...given) => this.#call('write', given),
+      end: (...given) => this.#call('end', given),
+      flushHeaders: () => this.#call('flushHeaders', []),
     }
+    Object.assign(response, this.#own)
   }
 
-  #call(method: Method, given: Arguments, whileHeld: unknown): unknown {
+  #call(method: Method, given: Arguments): unknown {
     if (this.#state === 'passed') return this.#below[method].apply(this.#response, given as unknown[])
-    if (this.#state === 'dropped') return whileHeld
-    if (this.#state === 'holding') {
-      this.#waiting.push([method, given])
-      return whileHeld
-    }
-    return this.#begin(method, given, whileHeld)
+    if (this.#state === 'dropped') return this.#discard(method, given)
+    return this.#state === 'holding' ? this.#wait(method, given) : this.#begin(method, given)
+  }
+
+  #wait(method: Method, given: Arguments): unknown {
+    this.#waiting.push([method, given])
+    if (method !== 'write') return this.#response
+    this.#waitingBytes += (given[0] as string | Uint8Array | undefined)?.length ?? 0
+    return this.#waitingBytes < ENOUGH
   }
 
   /** The first byte wants to leave: finish the session first. */
-  #begin(method: Method, given: Arguments, whileHeld: unknown): unknown {
+  #begin(method: Method, given: Arguments): unknown {
     // Whatever `finish` may call on the response must not come back here.
     this.#state = 'holding'
     let finishing: void | Promise<void>
@@ -63,31 +80,54 @@ class HeldHead {
       if (method === 'writeHead') passed = takeHeaders(this.#response, given)
       finishing = this.#scope.finish(new NodeResponseHead(this.#response))
     } catch (error) {
+      this.#wait(method, given)
       this.#drop(error)
-      return whileHeld
+      return method === 'write' ? true : this.#response
     }
     if (!isPromise(finishing)) {
       this.#state = 'passed'
       this.#replay()
       return this.#below[method].apply(this.#response, passed as unknown[])
     }
-    this.#waiting.push([method, passed])
-    Object.defineProperty(this.#response, 'headersSent', { configurable: true, get: () => true })
+    const answer = this.#wait(method, passed)
+    this.#pretend()
     finishing.then(
       () => this.#release(),
       (error: unknown) => this.#drop(error),
     )
-    return whileHeld
+    return answer
+  }
+
+  /** What the handler did counts as done while it waits. */
+  #pretend(): void {
+    const ended = (): boolean => this.#hasEnded()
+    Object.defineProperty(this.#response, 'headersSent', { configurable: true, get: () => true })
+    Object.defineProperty(this.#response, 'writableEnded', { configurable: true, get: ended })
+  }
+
+  #stopPretending(): void {
+    Reflect.deleteProperty(this.#response, 'headersSent')
+    Reflect.deleteProperty(this.#response, 'writableEnded')
+  }
+
+  #hasEnded(): boolean {
+    return this.#waiting.some(([method]) => method === 'end')
   }
 
   /** The session is stored: what waited leaves in its order. */
   #release(): void {
     const response = this.#response
-    Reflect.deleteProperty(response, 'headersSent')
+    this.#stopPretending()
     this.#state = 'passed'
-    const more = this.#replay()
-    // `write` said "wait" to whoever pipes into the response; nobody else will tell them to go on.
-    if (more && !response.writableEnded) response.emit('drain')
+    try {
+      const more = this.#replay()
+      // `write` said "wait" to whoever pipes into the response; nobody else will tell them to go on.
+      if (more && !response.writableEnded) response.emit('drain')
+    } catch (error) {
+      // What Node would have thrown at the handler: a status or a body that cannot be sent.
+      if (response.headersSent) response.destroy()
+      else this.#drop(error)
+    }
   }
 
   #replay(): boolean {
@@ -103,14 +143,31 @@ class HeldHead {
   /** The session was not stored, so nothing the handler said may be seen. */
   #drop(error: unknown): void {
     const response = this.#response
-    Reflect.deleteProperty(response, 'headersSent')
+    const ended = this.#hasEnded()
+    const dropped = this.#waiting
+    this.#stopPretending()
     this.#state = 'dropped'
+    this.#failure = error
     this.#waiting = []
     Object.assign(response, this.#below)
     for (const name of response.getHeaderNames()) response.removeHeader(name)
-    response.statusCode = 200
+    // An error page that sets no status of its own must not make a success of it.
+    response.statusCode = (error as { status?: number } | undefined)?.status ?? 500
     response.statusMessage = ''
-    this.#fail(error)
+    this.#fail(error, ended)
+    for (const [method, given] of dropped) this.#discard(method, given)
+    if (ended) return
+    Object.assign(response, this.#own)
+    // A source that is piped in runs dry, instead of waiting for ever with its file open.
+    response.on('unpipe', (source: { resume(): unknown }) => source.resume())
+    response.emit('drain')
+  }
+
+  /** For a handler that goes on writing what nobody will read: it must not wait for ever. */
+  #discard(method: Method, given: Arguments): unknown {
+    const callback = given.findLast((each) => typeof each === 'function') as ((error: unknown) => void) | undefined
+    if (callback !== undefined) queueMicrotask(() => callback(this.#failure))
+    return method === 'write' ? true : this.#response
   }
 }
 

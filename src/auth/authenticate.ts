@@ -1,6 +1,6 @@
 import { type Scope, scopeOf } from '../core/scope.js'
 import { PermissionDenied } from '../errors.js'
-import { AuthPart } from './part.js'
+import type { AuthPart } from './part.js'
 import type { Credentials, User } from './user.js'
 
 /** Through which backend a user was found, so that `login` need not be told. */
@@ -34,8 +34,8 @@ export async function authenticate(request: object, credentials: Credentials): P
 export async function authenticateScope(scope: Scope, credentials: Credentials): Promise<User | null> {
   const { site, request } = scope
   try {
-    for (const backend of AuthPart.of(site).backends.values()) {
-      const user = await backend.authenticate(credentials, request)
+    for (const backend of site.part<AuthPart>('auth').backends.values()) {
+      const user = (await backend.authenticate(credentials, request)) ?? null
       if (user === null) continue
       foundBy.set(user, backend.path)
       return user

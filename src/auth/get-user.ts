@@ -2,7 +2,7 @@ import * as commit from '../core/commit.js'
 import { chain } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { MaybePromise } from '../core/types.js'
-import { AuthPart } from './part.js'
+import type { AuthPart } from './part.js'
 import { SESSION_BACKEND, SESSION_HASH, SESSION_ID } from './session-keys.js'
 import type { User } from './user.js'
 
@@ -33,18 +33,17 @@ export function getUser(request: object): MaybePromise<User | null> {
 }
 
 export function getScopeUser(scope: Scope): MaybePromise<User | null> {
-  const part = AuthPart.of(scope.site)
+  const part = scope.site.part<AuthPart>('auth')
   const { state } = scope
   return chain(commit.load(state), () => {
     const id = state.get(SESSION_ID)
     if (typeof id !== 'string') return null
-    const kept = part.kept(scope)
-    if (kept.id === id) return kept.user
+    const visitor = part.visitor(scope)
+    if (visitor.id === id) return visitor.user
     const backend = part.backends.get(String(state.get(SESSION_BACKEND)))
     if (backend === undefined) return null
-    const user = chain(backend.getUser(id), (found) => verified(scope, part, id, found))
-    // Ended meanwhile (a wrong hash): there is no answer worth keeping.
-    if (state.get(SESSION_ID) === id) Object.assign(kept, { id, user })
+    const user = chain(backend.getUser(id), (found) => verified(scope, part, id, found ?? null))
+    visitor.found(id, user)
     return part.await(scope, user)
   })
 }

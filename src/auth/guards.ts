@@ -80,7 +80,10 @@ interface NodeResponse {
  */
 export function loginRequired(request: object, response: NodeResponse, next: (error?: unknown) => void): void {
   const answer = (refused: PlainResponse | null): void => {
-    if (refused === null) return next()
+    if (refused === null) {
+      next()
+      return
+    }
     response.statusCode = refused.status
     for (const [name, value] of Object.entries(refused.headers)) response.setHeader(name, value)
     response.end(refused.body)
@@ -89,7 +92,8 @@ export function loginRequired(request: object, response: NodeResponse, next: (er
   try {
     refused = requireLogin(request)
   } catch (error) {
-    return next(error)
+    next(error)
+    return
   }
   if (isPromise(refused)) refused.then(answer, next)
   else answer(refused)

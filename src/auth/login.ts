@@ -1,5 +1,5 @@
 import * as commit from '../core/commit.js'
-import { chain } from '../core/maybe.js'
+import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
 import type { MaybePromise } from '../core/types.js'
@@ -7,7 +7,7 @@ import { ImproperlyConfigured } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
 import { backendOf } from './authenticate.js'
 import { getScopeUser } from './get-user.js'
-import { AuthPart } from './part.js'
+import type { AuthPart } from './part.js'
 import { SESSION_BACKEND, SESSION_HASH, SESSION_ID } from './session-keys.js'
 import type { User, UserBackend } from './user.js'
 
@@ -26,13 +26,13 @@ export function login(request: object, user: User, backend?: string): MaybePromi
 }
 
 export function loginScope(scope: Scope, user: User, path?: string): MaybePromise<void> {
-  const part = AuthPart.of(scope.site)
+  const part = scope.site.part<AuthPart>('auth')
   refuseNobody(user)
   const backend = chosenBackend(part, user, path)
   const { state } = scope
   const entered = chain(commit.load(state), () => {
     const cycled = takeOver(state, backend.path, String(user.id), part.hashes.of(user))
-    Object.assign(part.kept(scope), { id: String(user.id), user })
+    part.visitor(scope).found(String(user.id), user)
     scope.loggedIn(user)
     return chain(cycled, () => backend.loggedIn?.(user))
   })
@@ -87,9 +87,9 @@ export function logout(request: object): MaybePromise<void> {
 
 export function logoutScope(scope: Scope): MaybePromise<void> {
   const { site, state, request } = scope
-  const { user = null } = scope.kept<{ user: unknown }>(AuthPart.of(site)) ?? {}
+  const { user = null } = scope.kept<{ user: MaybePromise<User | null> }>(site.part('auth')) ?? {}
   const ended = commit.flush(state)
-  site.emit('user_logged_out', { user: user instanceof Promise ? null : user, request })
+  site.emit('user_logged_out', { user: isPromise(user) ? null : user, request })
   return ended
 }
 
@@ -101,14 +101,14 @@ export function logoutScope(scope: Scope): MaybePromise<void> {
  */
 export function updateSessionAuthHash(request: object, user: User): MaybePromise<void> {
   const scope = scopeOf(request)
-  const part = AuthPart.of(scope.site)
+  const part = scope.site.part<AuthPart>('auth')
   const { state } = scope
   // A session that was not this user's before is not made so by a new password.
   const renewed = chain(getScopeUser(scope), (current) => {
     const id = String(user.id)
     if (current !== null && String(current.id) === id) {
       state.put(SESSION_HASH, part.hashes.of(user))
-      Object.assign(part.kept(scope), { id, user })
+      part.visitor(scope).found(id, user)
     }
     return commit.cycleKey(state)
   })

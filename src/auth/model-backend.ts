@@ -6,7 +6,7 @@ import { ImproperlyConfigured, StoreUnavailable, UsernameTaken } from '../errors
 import { randomString } from '../wire/crypto.js'
 import { checkPassword, makePassword, type PasswordRules, spendTime, unusablePassword } from './hashers.js'
 import { ModelUser } from './model-user.js'
-import type { Credentials, UserBackend } from './user.js'
+import type { Credentials, User, UserBackend } from './user.js'
 
 /** What a new user may be given besides name and password. */
 export interface UserFields {
@@ -118,7 +118,7 @@ export class ModelBackend implements UserBackend {
   }
 
   /** Notes the time of the login. Mirrors `update_last_login`. */
-  loggedIn({ id }: Pick<ModelUser, 'id'>): MaybePromise<void> {
+  loggedIn({ id }: Pick<User, 'id'>): MaybePromise<void> {
     return chain(this.#run('setLastLogin', this.#database.fromMoment(this.#clock()), id), () => undefined)
   }
 

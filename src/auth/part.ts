@@ -13,13 +13,18 @@ import type { User, UserBackend } from './user.js'
 
 export { authTables } from './schema.js'
 
-/** What is known of a request's user. */
-interface Kept {
+/** What is known of one request's user. */
+class Visitor {
   /** What the session's `_auth_user_id` was when the user was looked up: another one, or none, and the answer is stale. */
-  id: unknown
-  user: MaybePromise<User | null>
+  id: string | null = null
+  user: MaybePromise<User | null> = null
   /** What was begun and the response has to wait for. */
-  pending: Promise<unknown> | null
+  pending: Promise<unknown> | null = null
+
+  found(id: string, user: MaybePromise<User | null>): void {
+    this.id = id
+    this.user = user
+  }
 }
 
 /** Login as a part of a site: its backends, its session hashes, and each request's user. */
@@ -47,27 +52,23 @@ export class AuthPart implements Part {
     this.begin = (scope) => followRemoteUser(scope, remoteUserHeader, this.backends)
   }
 
-  static of(site: Site): AuthPart {
-    return site.part<AuthPart>('auth')
-  }
-
-  kept(scope: Scope): Kept {
-    return scope.keep<Kept>(this, () => ({ id: undefined, user: null, pending: null }))
+  visitor(scope: Scope): Visitor {
+    return scope.keep(this, () => new Visitor())
   }
 
   /** The response waits for this, even if the handler does not. */
   await<T>(scope: Scope, begun: MaybePromise<T>): MaybePromise<T> {
     if (!isPromise(begun)) return begun
     begun.catch(() => undefined)
-    const kept = this.kept(scope)
-    const before = kept.pending
-    kept.pending = before === null ? begun : before.then(() => begun)
-    kept.pending.catch(() => undefined)
+    const visitor = this.visitor(scope)
+    const before = visitor.pending
+    visitor.pending = before === null ? begun : before.then(() => begun)
+    visitor.pending.catch(() => undefined)
     return begun
   }
 
   async finish(scope: Scope): Promise<void> {
-    await this.kept(scope).pending
+    await this.visitor(scope).pending
   }
 }
 
@@ -91,5 +92,5 @@ export function authPart(settings: ResolvedSettings, database: Database): Part {
 
 /** The users of a site's own table: to make them, find them and give them passwords. */
 export function userBackend(site: Site): ModelBackend {
-  return AuthPart.of(site).users
+  return site.part<AuthPart>('auth').users
 }

@@ -35,7 +35,7 @@ export class RemoteUserBackend implements UserBackend {
   }
 
   loggedIn(user: User): MaybePromise<void> {
-    return this.#users.loggedIn({ id: Number(user.id) })
+    return this.#users.loggedIn(user)
   }
 }
 

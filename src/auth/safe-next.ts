@@ -31,16 +31,18 @@ function pathHere(url: unknown, here: string, host: string, page: string): strin
   if (typeof url !== 'string' || url === '' || url.length > MAX_LENGTH || UNSAFE.test(url)) return null
   const [, scheme, authority] = PREFIX.exec(url) as unknown as [string, string | undefined, string | undefined]
   if (scheme !== undefined && authority === undefined) return null
+  // Without a scheme it counts as plain HTTP, as in Django.
+  if (authority !== undefined && scheme === undefined && here.startsWith('https:')) return null
   // Exactly this host: user names, other ports and letters that only look alike are different texts.
   if (authority !== undefined && authority !== `//${host}`) return null
-  const { origin } = new URL(here)
-  const target = parse(url, parse(page, here) ?? here)
-  if (target === null || target.origin !== origin) return null
+  const origin = parse('/', here)?.origin
+  const target = parse(url, parse(page, here)?.href ?? here)
+  if (origin === undefined || target === null || target.origin !== origin) return null
   // `/..//host` is a path until it is normalised, so what came out is read once more.
   const path = target.pathname + target.search + target.hash
   return parse(path, here)?.origin === origin ? path : null
 }
 
-function parse(url: string, base: string | URL): URL | null {
+function parse(url: string, base: string): URL | null {
   return URL.canParse(url, base) ? new URL(url, base) : null
 }

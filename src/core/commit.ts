@@ -1,4 +1,4 @@
-import { SessionConflict, SessionInterrupted } from '../errors.js'
+import { SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
 import { remainingMoment } from './expiry.js'
 import { chain, isPromise } from './maybe.js'
 import { apply, type Delta, delta } from './merge.js'
@@ -65,7 +65,22 @@ function replace(state: SessionState, key: string, tries: number): MaybePromise<
     if (outcome === 'missing') throw new SessionInterrupted()
     if (tries === TRIES) throw new SessionConflict(tries)
     // Someone saved since we loaded: lay our changes over theirs and try again.
-    return chain(refresh(state, key), () => chain(pause(state, tries), () => replace(state, key, tries + 1)))
+    return inTurn(state, key, () =>
+      chain(pause(state, tries - 1), () => chain(refresh(state, key), () => replace(state, key, tries + 1))),
+    )
+  })
+}
+
+/** Those of this process that met another writer go one after the other: together they would only make each other try again. */
+function inTurn(state: SessionState, key: string, run: () => MaybePromise<void>): MaybePromise<void> {
+  if (state.store.engine.synchronous || state.inTurn) return run()
+  return state.store.turns.take(key, async () => {
+    state.inTurn = true
+    try {
+      await run()
+    } finally {
+      state.inTurn = false
+    }
   })
 }
 
@@ -80,7 +95,7 @@ function refresh(state: SessionState, key: string): MaybePromise<void> {
 
 /** Lets the others finish. An engine that answers at once has no others in this process. */
 function pause(state: SessionState, tries: number): MaybePromise<void> {
-  if (state.store.engine.synchronous) return
+  if (state.store.engine.synchronous || tries === 0) return
   return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** tries, 50)))
 }
 
@@ -111,6 +126,7 @@ export function touch(state: SessionState): MaybePromise<boolean> {
 /** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */
 export function flush(state: SessionState): MaybePromise<void> {
   const { key } = state
+  state.onTouch?.()
   state.generation++
   state.accessed = true
   state.modified = true
@@ -130,6 +146,9 @@ export function flush(state: SessionState): MaybePromise<void> {
  *   `keep` the new one (a login has just proved who it is)
  */
 export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = 'interrupt'): MaybePromise<void> {
+  state.onTouch?.()
+  // The visitor could not be told the new key any more, and would lose the session.
+  if (state.sealed) throw new SessionSealed()
   return queue(state, () =>
     chain(load(state), () => {
       const { key: old, version, baseline, generation } = state
@@ -199,14 +218,24 @@ export function settlePending(state: SessionState): MaybePromise<void> {
 
 /** `await session.save()`. */
 export function saveNow(state: SessionState): MaybePromise<void> {
+  state.onTouch?.()
   state.noticeNested()
   return queue(state, () => save(state))
 }
 
 /** Load fresh, run, save at that version; again on a conflict. One at a time within this process (`turns`). */
 export async function transact<R>(state: SessionState, run: () => MaybePromise<R>, turns: Turns): Promise<R> {
+  state.onTouch?.()
   await settlePending(state)
-  return state.key === null ? attempt(state, run) : turns.take(state.key, () => attempt(state, run))
+  if (state.key === null) return attempt(state, run)
+  return turns.take(state.key, async () => {
+    state.inTurn = true
+    try {
+      return await attempt(state, run)
+    } finally {
+      state.inTurn = false
+    }
+  })
 }
 
 async function attempt<R>(state: SessionState, run: () => MaybePromise<R>): Promise<R> {

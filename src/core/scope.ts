@@ -122,6 +122,12 @@ export class Scope {
     hold()
   }
 
+  /** The head of the response has left before anything touched the session: it can be read, and no longer be changed. */
+  tooLate(): void {
+    this.#finished = true
+    this.state.sealed = true
+  }
+
   /** What a part keeps for this request, made at the first call; the part then takes part in finishing. */
   keep<T>(part: Part, make: () => T): T {
     const known = this.#kept?.get(part)

@@ -62,6 +62,8 @@ export class SessionState {
   unsaved = false
   /** Counts changes, so that a save knows whether something was changed while it was under way. */
   revision = 0
+  /** This request has the session's turn among those of this process (`commit.ts`). */
+  inTurn = false
   /** The key was changed in this request, and the new one is stored. */
   cycled = false
   /** The head of the response has left: what is changed now would be lost. */
@@ -165,10 +167,10 @@ export class SessionState {
 
   /** `session.modified = true`: save even though no key seems changed. Django's way out for nested changes. */
   markModified(modified: boolean): void {
+    this.onTouch?.()
     if (modified && this.sealed) throw new SessionSealed()
     this.modified = modified
     this.unsaved = modified
-    this.onTouch?.()
   }
 
   isEmpty(): boolean {
@@ -355,8 +357,9 @@ export class SessionState {
   }
 
   #change(): void {
-    if (this.sealed) throw new SessionSealed()
+    // First the touch: a session that nobody touched before the head left learns of it there.
     this.touch()
+    if (this.sealed) throw new SessionSealed()
     this.modified = true
     this.unsaved = true
     this.revision++

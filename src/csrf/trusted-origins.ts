@@ -12,7 +12,7 @@ export interface TrustedOrigins {
  * An origin as browsers serialise it (RFC 6454 section 6.2). Python's `urlsplit` reads more: it drops newlines and takes a
  * backslash for a letter of the host, which would let `https://evil.example\.good.example` pass (T35).
  */
-const SERIALISED = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9._-]+(?::[0-9]{1,5})?)$/
+const SERIALISED = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9._-]+(?::[0-9]{1,5})?)$/i
 
 /** Origins are lower case here: the settings see to it. `*.example.com` also means example.com itself. */
 export function trustedOrigins(origins: readonly string[]): TrustedOrigins {
@@ -26,8 +26,8 @@ export function trustedOrigins(origins: readonly string[]): TrustedOrigins {
     hasOrigin(origin) {
       if (exact.has(origin)) return true
       if (below.length === 0) return false
-      const [, scheme, host = ''] = SERIALISED.exec(origin) ?? []
-      return below.some((pattern) => pattern.scheme === scheme && isSameDomain(host, pattern.host))
+      const [, scheme = '', host = ''] = SERIALISED.exec(origin) ?? []
+      return below.some((pattern) => pattern.scheme === scheme.toLowerCase() && isSameDomain(host, pattern.host))
     },
     hasHost: (host) => listed.some((pattern) => isSameDomain(host, pattern.host)),
   }

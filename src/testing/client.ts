@@ -33,9 +33,9 @@ export interface ClientResponse {
  * import { Client } from 'sojourn/testing'
  *
  * const visitor = new Client('http://127.0.0.1:8000')
- * // await visitor.get('/login')
- * // await visitor.post('/login', { username: 'john_doe' })
- * console.log(visitor.cookies.get('sessionid')) // undefined
+ * await visitor.get('/login')
+ * await visitor.post('/login', { username: 'john_doe', password: 'a secret' })
+ * console.log(visitor.cookies.get('sessionid') !== undefined) // true
  * ```
  */
 export class Client {

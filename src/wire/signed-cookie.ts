@@ -17,7 +17,7 @@ const KEY_PREFIX = 'django.http.cookies'
  * so that the cookie `ab` with salt `c` verified as `a` with salt `bc` (CVE-2026-6873).
  */
 export function signCookieValue(name: string, value: string, options: SignedCookieOptions): string {
-  return signer(options, saltOf(name, options.salt)).sign(value)
+  return cookieSigner(options, saltOf(name, options.salt)).sign(value)
 }
 
 /**
@@ -33,7 +33,7 @@ export function unsignCookieValue(
   if (options.legacySalt) salts.push(name + (options.salt ?? ''))
   for (const salt of salts) {
     try {
-      return signer(options, salt).unsign(text, options)
+      return cookieSigner(options, salt).unsign(text, options)
     } catch (error) {
       if (!(error instanceof SojournError) || error.code === 'improperly_configured') throw error
     }
@@ -46,7 +46,8 @@ function saltOf(name: string, salt = ''): string {
   return `${KEY_PREFIX}.v2:${[...salt].length}:${salt}${name}`
 }
 
-function signer({ key, fallbackKeys, now }: SignedCookieOptions, salt: string): TimestampSigner {
+/** Mirrors `django.core.signing.get_cookie_signer`: its keys are the site's with a prefix, so that nothing else verifies as a cookie. */
+export function cookieSigner({ key, fallbackKeys, now }: SignedCookieOptions, salt: string): TimestampSigner {
   return new TimestampSigner({ key: prefixed(key), fallbackKeys: fallbackKeys?.map(prefixed), salt, now })
 }
 

@@ -204,6 +204,14 @@ describe('a secret in the session', () => {
     )
   })
 
+  test('that is there already is not written again by a page that asks for a token', async () => {
+    const site = csrfSite({ csrfUseSessions: true })
+    const first = await send(site, {}, getToken)
+    const cookie = first.response.cookies[0]?.split(';')[0]
+    const { response, scope } = await send(site, { cookie }, getToken)
+    expect([scope.state.modified, response.cookies, response.get('Vary')]).toEqual([false, [], 'Cookie'])
+  })
+
   test('is loaded for the check even where sessions are not prefetched; only a template must load it itself', async () => {
     const site = csrfSite({ csrfUseSessions: true, sessionPrefetch: false }, asynchronous())
     let token = ''
@@ -225,8 +233,8 @@ describe('a secret in the session', () => {
       const cookie = `sessionid=${'k'.repeat(32)}`
       const form = { csrfmiddlewaretoken: String(rubbish) }
       expect((await send(site, { method: 'POST', cookie, form })).reason).toBe('CSRF cookie not set.')
-      const { scope } = await send(site, { cookie }, getToken)
-      expect(scope.state.get('_csrftoken')).toMatch(/^[a-zA-Z0-9]{32}$/)
+      await send(site, { cookie }, getToken)
+      expect(site.sessions.open('k'.repeat(32)).get('_csrftoken')).toMatch(/^[a-zA-Z0-9]{32}$/)
     }
   })
 

@@ -115,6 +115,7 @@ test('T37: 300 content types get the same verdict', async () => {
     'application/xml',
     'application/csp-report',
     'image/svg+xml',
+    'application/grpc',
     'null',
     ';',
   ]
@@ -189,6 +190,16 @@ describe('T38', () => {
       expect(reason).toMatch(/^(Origin|Referer) checking failed/)
     }
   })
+
+  test.each(['https://a.good.example', 'HTTPS://A.good.example', 'https://good.example'])(
+    '%s is below the wildcard, as Origin and as Referer',
+    async (text) => {
+      for (const name of ['origin', 'referer']) {
+        const { reason } = await send(csrfSite(trusting), post({ encrypted: true, headers: { [name]: text } }))
+        expect(reason).toBeUndefined()
+      }
+    },
+  )
 
   test('a Referer is quoted as Python puts it together again', async () => {
     const reasonOf = async (referer: string): Promise<string | undefined> =>

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { need, programPath } from '../support/debian.js'
@@ -58,14 +58,25 @@ async function find(suite: Suite | undefined): Promise<DjangoHome | { readonly m
 
 async function unpacked(suite: Suite): Promise<DjangoHome | string> {
   const folder = join(cache, suite)
+  const failed = join(cache, `${suite}.failed`)
   return withLock(join(cache, `${suite}.lock`), async () => {
     if (!existsSync(folder)) {
+      if (isRecent(failed)) return readFile(failed, 'utf8')
       const why = await unpackPackages(suite, packages, folder)
-      if (why !== undefined) return why
+      if (why !== undefined) {
+        await writeFile(failed, why)
+        return why
+      }
     }
     const home = await probe(suite, join(folder, 'usr/lib/python3/dist-packages'))
     return home ?? 'no Python here runs it'
   })
+}
+
+/** Without a network every test file would wait for apt's time limit again; ten minutes later it may be back. */
+function isRecent(file: string): boolean {
+  const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0 }
+  return Date.now() - mtimeMs < 600_000
 }
 
 async function installed(): Promise<DjangoHome | string> {

@@ -6,6 +6,9 @@ import { run } from './run.js'
 
 const aptEnvironment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
 
+/** dpkg-query's own placeholder; `\x24` is the dollar sign, which lint takes for a forgotten template. */
+const statusField = '\x24{db:Status-Status}'
+
 /** Where a program of that name is on the PATH. */
 export function programPath(name: string): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
@@ -54,7 +57,7 @@ export async function chromiumPath(): Promise<{ readonly path: string } | { read
 }
 
 async function missing(packages: readonly string[]): Promise<readonly string[]> {
-  const states = await Promise.all(packages.map((name) => run('dpkg-query', ['-W', '-f', '${db:Status-Status}', name])))
+  const states = await Promise.all(packages.map((name) => run('dpkg-query', ['-W', '-f', statusField, name])))
   return packages.filter((_, at) => states[at]?.stdout !== 'installed')
 }
 

@@ -15,13 +15,27 @@ export interface VectorFile {
   readonly cases: readonly VectorCase[]
 }
 
-export type Verdict = 'pass' | { readonly expected: unknown; readonly got: unknown }
+export interface Difference {
+  readonly expected: unknown
+  readonly got: unknown
+}
+
+/** A single case of a kind that is reached otherwise, and why it is not. */
+export interface NotReached {
+  readonly notReached: string
+}
+
+export type Verdict = 'pass' | Difference | NotReached
 
 /** What answers the cases of one kind. Throwing is a failure of the case. */
 export type Check = (vector: VectorCase) => Verdict | Promise<Verdict>
 
 export interface Failure extends VectorCase {
   readonly got: unknown
+}
+
+export interface Unreached extends VectorCase {
+  readonly reason: string
 }
 
 export interface KindResult {
@@ -34,6 +48,8 @@ export interface KindResult {
 export interface Report {
   readonly kinds: readonly KindResult[]
   readonly failures: readonly Failure[]
+  /** Cases that an entry passed over; those of kinds without an entry are only counted. */
+  readonly notReached: readonly Unreached[]
 }
 
 /** An entry of a table of kinds, with the types of what its cases hold. */
@@ -81,6 +97,7 @@ export async function runVectors(
 ): Promise<Report> {
   const results = new Map<string, { passed: number; failed: number; notReached: number }>()
   const failures: Failure[] = []
+  const notReached: Unreached[] = []
   for (const vector of cases) {
     const result = results.get(vector.kind) ?? { passed: 0, failed: 0, notReached: 0 }
     results.set(vector.kind, result)
@@ -91,12 +108,15 @@ export async function runVectors(
     }
     const verdict = await answerOf(answer, vector)
     if (verdict === 'pass') result.passed++
-    else {
+    else if ('notReached' in verdict) {
+      result.notReached++
+      notReached.push({ ...vector, reason: verdict.notReached })
+    } else {
       result.failed++
       failures.push({ ...vector, ...verdict })
     }
   }
-  return { kinds: [...results].map(([kind, result]) => ({ kind, ...result })), failures }
+  return { kinds: [...results].map(([kind, result]) => ({ kind, ...result })), failures, notReached }
 }
 
 async function answerOf(answer: Check, vector: VectorCase): Promise<Verdict> {
@@ -108,7 +128,7 @@ async function answerOf(answer: Check, vector: VectorCase): Promise<Verdict> {
 }
 
 /** The table that `npm run vectors` prints. */
-export function formatReport({ kinds, failures }: Report): string {
+export function formatReport({ kinds, failures, notReached }: Report): string {
   const total = { kind: 'total', passed: 0, failed: 0, notReached: 0 }
   for (const { passed, failed, notReached } of kinds) {
     total.passed += passed
@@ -120,6 +140,13 @@ export function formatReport({ kinds, failures }: Report): string {
     name.padEnd(width) + columns.map((column) => String(column).padStart(13)).join('')
   const rows = [...kinds, total].map((result) => row(result.kind, result.passed, result.failed, result.notReached))
   const lines = [row('kind', 'passed', 'failed', 'not reached'), ...rows]
+  const reasons = new Map<string, number>()
+  for (const { kind, reason } of notReached) {
+    const line = `${kind}: ${reason}`
+    reasons.set(line, (reasons.get(line) ?? 0) + 1)
+  }
+  if (reasons.size > 0) lines.push('')
+  for (const [line, count] of reasons) lines.push(`not reached, ${count} of ${line}`)
   for (const { kind, name, expected, got } of failures) {
     lines.push('', `FAILED ${kind}: ${name}`, `  expected ${shortened(expected)}`, `  got      ${shortened(got)}`)
   }

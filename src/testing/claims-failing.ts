@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import type { Client, ClientResponse } from './client.js'
+import type { Claims, Trial } from './trial.js'
+
+const NAME = 'sessionid'
+const DEADLINE = 500
+/** What a busy machine may add to a deadline, in milliseconds. */
+const SLACK = 1000
+
+/** Stores and pages that fail: an error is an error, and nobody loses a session over it. */
+export const failing: Claims = {
+  'a save that fails is an error: 200 of 200 answers, without cookie and without the page': async (trial) => {
+    const { engine, visitor } = trial
+    const alice = await loggedIn(trial)
+    engine.fail = ['create', 'save']
+    for (let n = 0; n < 100; n++) {
+      for (const one of [alice, visitor()]) isUnavailable(await one.get(`/redirect?n=${n}`))
+    }
+    engine.fail = []
+    assert.deepEqual((await alice.get('/read')).json(), { user: 'alice' })
+  },
+
+  'a load that fails never gives an anonymous page, and leaves the cookie alone': async (trial) => {
+    const { engine } = trial
+    const alice = await loggedIn(trial)
+    const key = alice.cookies.get(NAME)
+    engine.fail = ['load']
+    for (const path of ['/read', '/write?a=1']) {
+      isUnavailable(await alice.get(path))
+      assert.equal(alice.cookies.get(NAME), key)
+    }
+  },
+
+  'a page that uses no session is served while the store fails': async (trial) => {
+    const alice = await loggedIn(trial)
+    trial.engine.fail = ['load', 'save', 'create']
+    const response = await alice.get('/plain')
+    assert.equal(response.status, 200)
+    assert.equal(response.text, 'plain')
+    assert.deepEqual(response.setCookies, [])
+  },
+
+  'a page that throws or rejects is a 500, and its changes are not kept': async (trial) => {
+    const { engine, visitor } = trial
+    const alice = await loggedIn(trial)
+    for (const path of ['/throw', '/reject']) {
+      engine.recount()
+      const response = await alice.get(path)
+      assert.equal(response.status, 500)
+      assert.deepEqual(response.setCookies, [])
+      assert.deepEqual(engine.asked, ['load'])
+      assert.equal((await visitor().get(path)).status, 500)
+    }
+    assert.deepEqual((await alice.get('/read')).json(), { user: 'alice' })
+  },
+}
+
+/** Only a store across a network can hang. */
+export const hanging: Claims = {
+  'a store that hangs at a load is a 503 with Retry-After within the deadline': async (trial) => {
+    const alice = await loggedIn(trial)
+    trial.engine.hang = ['load']
+    isUnavailable(await inTime(alice.get('/read')))
+    assert.deepEqual((await inTime(alice.get('/plain'))).text, 'plain')
+    trial.engine.hang = []
+    assert.deepEqual((await alice.get('/read')).json(), { user: 'alice' })
+  },
+
+  'a store that hangs at a save is a 503 with Retry-After within the deadline': async (trial) => {
+    const { engine, visitor } = trial
+    const alice = await loggedIn(trial)
+    engine.hang = ['save', 'create']
+    const [known, unknown] = await Promise.all([inTime(alice.get('/write?a=1')), inTime(visitor().get('/write?a=1'))])
+    isUnavailable(known)
+    isUnavailable(unknown)
+  },
+
+  'a store that hangs at a flush the page did not await is a 503': async (trial) => {
+    const alice = await loggedIn(trial)
+    trial.engine.hang = ['delete']
+    isUnavailable(await inTime(alice.get('/forgetful')))
+    assert.notEqual(alice.cookies.get(NAME), undefined)
+  },
+}
+
+async function loggedIn({ visitor }: Trial): Promise<Client> {
+  const alice = visitor()
+  assert.equal((await alice.get('/write?user=alice')).status, 200)
+  return alice
+}
+
+function isUnavailable(response: ClientResponse): void {
+  assert.equal(response.status, 503)
+  assert.match(response.headers['retry-after'] ?? '', /^\d+$/)
+  assert.deepEqual(response.setCookies, [])
+  assert.equal(response.headers.location, undefined)
+  assert.ok(!response.text.includes('the answer of the handler'), 'the page leaked into the error')
+}
+
+async function inTime(response: Promise<ClientResponse>): Promise<ClientResponse> {
+  const began = performance.now()
+  const arrived = await response
+  const took = performance.now() - began
+  assert.ok(took < DEADLINE + SLACK, `took ${Math.round(took)} ms`)
+  return arrived
+}

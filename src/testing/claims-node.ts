@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { until } from './claims-streaming.js'
+import type { ClientResponse } from './client.js'
+import { LONG } from './contract-pages.js'
+import type { Claims } from './trial.js'
+
+/** Every way to answer with a `ServerResponse` works as it does without sojourn. */
+export const answering: Claims = {
+  'headers given to writeHead stay, as an object and as a list, and ours join them': async ({ visitor }) => {
+    for (const path of ['/head-object', '/head-list']) {
+      const response = await visitor().get(path)
+      assert.equal(response.status, 201)
+      assert.equal(response.text, 'body')
+      assert.equal(response.headers['x-page'], 'yes')
+      assert.equal(response.headers.vary, 'Accept, Cookie')
+      assert.deepEqual(response.setCookies.map(nameOf), ['one', 'two', 'sessionid'])
+    }
+  },
+
+  'the message given to writeHead stays': async ({ visitor }) => {
+    const response = await visitor().open('GET', '/head-message')
+    assert.equal(response.statusMessage, 'Made')
+    assert.deepEqual(response.headers['set-cookie']?.map(nameOf), ['one', 'sessionid'])
+    response.resume()
+  },
+
+  'a status of 500 given to writeHead keeps no changes': async ({ engine, visitor }) => {
+    const response = await visitor().get('/head-500')
+    assert.deepEqual([response.status, response.text, response.setCookies], [500, 'sorry', []])
+    assert.deepEqual(engine.asked, [])
+  },
+
+  'flushHeaders sends the head at once, after the session is stored': async ({ engine, gates, visitor }) => {
+    const alice = visitor()
+    const response = await alice.open('GET', '/flush-headers')
+    assert.equal(response.headers['x-page'], 'yes')
+    assert.deepEqual(response.headers['set-cookie']?.map(nameOf), ['sessionid'])
+    assert.deepEqual(engine.asked, ['create'])
+    assert.deepEqual((await alice.get('/read')).json(), { a: 1 })
+    gates.open('body')
+    assert.equal(String(Buffer.concat(await response.toArray())), 'body')
+  },
+
+  'what is written before the end arrives in order, and every callback is called': async ({ made, visitor }) => {
+    const response = await visitor().get('/pieces')
+    assert.equal(response.text, 'one two trhree')
+    const told = (): readonly string[] => (made as { told?: string[] }).told ?? []
+    await until(() => told().length === 4)
+    assert.deepEqual([...told()].sort(), ['end', 'finish', 'write', 'write'])
+  },
+
+  'an answer in one piece has its length': async ({ visitor }) => {
+    const response = await visitor().get('/write')
+    assert.equal(response.headers['content-length'], '7')
+    assert.equal(response.headers['transfer-encoding'], undefined)
+  },
+
+  'headersSent and writableEnded say what the page did, while the head is held too': async ({ made, visitor }) => {
+    await visitor().get('/state')
+    assert.deepEqual((made as { states?: unknown }).states, [
+      [false, false],
+      [true, false],
+      [true, true],
+    ])
+  },
+
+  '50 MB written in a loop and 50 MB piped wait for the reader, and arrive whole': async ({ made, visitor }) => {
+    for (const path of ['/loop', '/pipe']) {
+      Object.assign(made, { bytes: 0, ended: false })
+      const response = await visitor().open('GET', path)
+      let bytes = 0
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        bytes += chunk.length
+        assert.ok(made.bytes - bytes < 16 * 1024 * 1024, 'the page runs ahead of its reader')
+      }
+      assert.equal(bytes, LONG)
+      await until(() => made.ended)
+    }
+  },
+
+  'HEAD of a page that writes 50 MB ends, though nothing of them is sent': async ({ made, visitor }) => {
+    for (const path of ['/loop', '/pipe']) {
+      Object.assign(made, { bytes: 0, ended: false })
+      const response = await visitor().request('HEAD', path)
+      assert.equal(response.setCookies.length, 1)
+      assert.equal(response.bytes.length, 0)
+      await until(() => made.ended)
+    }
+  },
+
+  'after the head has left, the session can be read, and a write is refused instead of lost': async ({ visitor }) => {
+    const alice = visitor()
+    assert.equal((await alice.get('/late')).text, 'head nothing session_sealed')
+    await alice.get('/write')
+    assert.equal((await alice.get('/late')).text, 'head 1 session_sealed')
+  },
+
+  'a transaction saves at once, so it may come after the head has left': async ({ visitor }) => {
+    const alice = visitor()
+    await alice.get('/write')
+    assert.equal((await alice.get('/late-transact')).text, 'head added')
+    assert.deepEqual((await alice.get('/read')).json(), { a: 2 })
+  },
+
+  'a status or a body that cannot be sent is an error, and the site lives on': async ({ visitor }) => {
+    assert.equal((await visitor().get('/bad-status')).status, 500)
+    const bad = await visitor()
+      .get('/bad-body')
+      .then(({ status }) => status)
+      .catch(() => 'cut')
+    assert.notEqual(bad, 200)
+    assert.equal((await visitor().get('/write')).status, 200)
+  },
+
+  'a page that fails after its head has left cuts the connection, and the site lives on': async ({ visitor }) => {
+    await assert.rejects(visitor().get('/crash-late'))
+    assert.equal((await visitor().get('/write')).status, 200)
+  },
+}
+
+/** A session that cannot be stored takes the page's answer with it, however far the page has come. */
+export const dropping: Claims = {
+  'a page that is still writing when the save fails is an error, and nothing of it leaves': async (trial) => {
+    const { engine, made, visitor } = trial
+    engine.fail = ['create']
+    const response = await visitor().get('/trickle')
+    isUnavailable(response)
+    assert.equal(response.headers['x-page'], undefined)
+    await until(() => made.ended)
+    engine.fail = []
+    assert.equal((await visitor().get('/write')).status, 200)
+  },
+
+  'a page that waits for its callbacks goes on when the save fails': async ({ engine, made, visitor }) => {
+    engine.fail = ['create']
+    isUnavailable(await visitor().get('/callbacks'))
+    await until(() => made.ended)
+  },
+
+  'a source piped into an answer that is dropped ends, and nothing of it leaves': async ({ engine, made, visitor }) => {
+    engine.fail = ['create']
+    const response = await visitor().get('/pipe')
+    isUnavailable(response)
+    assert.ok(response.bytes.length < 64 * 1024)
+    await until(() => made.ended)
+  },
+
+  'a loop that waits for drain goes on when the save fails': async ({ engine, made, visitor }) => {
+    engine.fail = ['create']
+    isUnavailable(await visitor().get('/loop'))
+    await until(() => made.ended)
+  },
+
+  'the error has a message of its own': async ({ engine, visitor }) => {
+    engine.fail = ['create']
+    const response = await visitor().open('GET', '/own-message')
+    assert.equal(response.statusMessage, 'Service Unavailable')
+    response.resume()
+  },
+
+  'an answer that ends in one step is an error when the save fails': async ({ engine, visitor }) => {
+    engine.fail = ['create']
+    for (const path of ['/write', '/head-object', '/head-list', '/head-message', '/flush-headers', '/pieces']) {
+      isUnavailable(await visitor().get(path))
+    }
+  },
+}
+
+function isUnavailable(response: ClientResponse): void {
+  assert.equal(response.status, 503)
+  assert.deepEqual(response.setCookies, [])
+  assert.equal(response.headers.vary, undefined)
+  assert.notEqual(response.headers['retry-after'], undefined)
+  assert.ok(!response.text.includes('the answer of the handler'), 'the page leaked into the error')
+}
+
+function nameOf(line: string): string {
+  return line.slice(0, line.indexOf('='))
+}

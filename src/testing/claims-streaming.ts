@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LONG } from './contract-pages.js'
+import type { Claims, Made } from './trial.js'
+
+const NAME = 'sessionid'
+const MB = 1024 * 1024
+/** What sockets and streams may hold between a page and its reader. */
+const AHEAD = 16 * MB
+
+/** Answers that take their time, and visitors who do or do not wait for them. */
+export const streaming: Claims = {
+  'the head of an event stream leaves at once, after the session is stored': async ({ engine, gates, visitor }) => {
+    const alice = visitor()
+    const response = await alice.open('GET', '/events')
+    assert.equal(response.statusCode, 200)
+    assert.ok(engine.asked.includes('create'))
+    assert.deepEqual((await alice.get('/read')).json(), { listens: true })
+    const events = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+    for (const name of ['one', 'two']) {
+      gates.open(name)
+      assert.equal(String((await events.next()).value), `data: ${name}\n\n`)
+    }
+    assert.equal((await events.next()).done, true)
+  },
+
+  '50 MB arrive whole, made no faster than they are read': async ({ made, visitor }) => {
+    // Once to warm up: what buffers and garbage take they have then.
+    const before = await readSlowly(await visitor().open('GET', '/long'), made)
+    Object.assign(made, { bytes: 0, ended: false })
+    const response = await visitor().open('GET', '/long')
+    assert.match(response.headers['set-cookie']?.[0] ?? '', /^sessionid=/)
+    await untilStill(() => made.bytes)
+    assert.ok(made.bytes < AHEAD, `${made.bytes} bytes were made for a reader who read none`)
+    const grown = (await readSlowly(response, made)) - before
+    assert.ok(grown < 40 * MB, `memory grew by ${Math.round(grown / MB)} MB`)
+  },
+
+  'a visitor who leaves early stops the page, and the session is stored': async ({ engine, made, visitor }) => {
+    const alice = visitor()
+    const response = await alice.open('GET', '/long')
+    response.destroy()
+    await until(() => made.ended)
+    assert.ok(made.bytes < LONG)
+    assert.equal(await engine.exists(alice.cookies.get(NAME) as string), true)
+    assert.deepEqual((await alice.get('/read')).json(), { downloads: true })
+  },
+
+  'two requests pipelined on one connection are answered in order, each with its session': async (trial) => {
+    const keys = await Promise.all(
+      ['alice', 'bob'].map(async (user) => {
+        const one = trial.visitor()
+        await one.get(`/write?user=${user}`)
+        return one.cookies.get(NAME) as string
+      }),
+    )
+    const answer = await pipelined(trial.origin, [
+      `GET /add?key=n&think=20 HTTP/1.1\r\nHost: localhost\r\nCookie: ${NAME}=${keys[0]}\r\n\r\n`,
+      `GET /read HTTP/1.1\r\nHost: localhost\r\nCookie: ${NAME}=${keys[1]}\r\nConnection: close\r\n\r\n`,
+    ])
+    const [first = '', second = ''] = answer.split(/(?<=.)(?=HTTP\/1\.1 )/s)
+    assert.match(first, /added/)
+    assert.ok(first.includes(`${NAME}=${keys[0]}`))
+    assert.match(second, /\{"user":"bob"\}/)
+    assert.ok(!second.toLowerCase().includes('set-cookie'))
+  },
+}
+
+/** Only with a store that takes its time can a visitor be gone before it has answered. */
+export const leaving: Claims = {
+  'a visitor who leaves during the save has the session stored all the same': async ({ engine, site, visitor }) => {
+    const alice = visitor()
+    await alice.get('/write?user=alice')
+    const key = alice.cookies.get(NAME) as string
+    let release = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    engine.delay = (operation) => (operation === 'save' ? held : 0)
+    const leaver = visitor()
+    leaver.cookies.set(NAME, key)
+    const answer = leaver.get('/write?user=bob').then(
+      () => 'answered',
+      () => 'gone',
+    )
+    await until(() => engine.count('save') === 1)
+    leaver.close()
+    assert.equal(await answer, 'gone')
+    release()
+    engine.delay = 0
+    await until(async () => {
+      const session = site.sessions.open(key)
+      await session.load()
+      return session.get('user') === 'bob'
+    })
+    assert.equal((await alice.get('/read')).json().user, 'bob')
+  },
+}
+
+/** Reads a long answer, and returns the most memory that was used meanwhile. */
+async function readSlowly(response: IncomingMessage, made: Made): Promise<number> {
+  let bytes = 0
+  let highest = 0
+  let seen = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    assert.ok(made.bytes - bytes < AHEAD, 'the page runs ahead of its reader')
+    if (bytes - seen < MB) continue
+    seen = bytes
+    highest = Math.max(highest, process.memoryUsage().rss)
+    await sleep(2)
+  }
+  assert.equal(bytes, LONG)
+  return highest
+}
+
+/** Waits until a number has stopped to grow. */
+async function untilStill(read: () => number): Promise<void> {
+  for (let last = -1; last !== read(); ) {
+    last = read()
+    await sleep(100)
+  }
+}
+
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await condition()); tries++) {
+    assert.ok(tries < 500, 'it did not happen within five seconds')
+    await sleep(10)
+  }
+}
+
+/** Sends all requests at once on one connection; what came back until it was closed. */
+function pipelined(origin: string, requests: readonly string[]): Promise<string> {
+  const { hostname, port } = new URL(origin)
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write(requests.join('')))
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (data) => {
+      text += data
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(text))
+  })
+}

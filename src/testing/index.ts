@@ -1,0 +1,10 @@
+/** For tests of sites, engines and adapters. Nothing here depends on a test runner. */
+export { adapterContract, type ContractOptions } from './adapter-contract.js'
+export { type Answer, type App, appOf, type Reply, type Routes, type Visit } from './app.js'
+export { Client, type ClientOptions, type ClientResponse, type RequestOptions } from './client.js'
+export { type TestClock, testClock } from './clock.js'
+export { CookieJar } from './cookie-jar.js'
+export { nodeContract } from './node-contract.js'
+export { type Served, serve, serveFetch } from './serve.js'
+export type { ContractCase, Running, Start } from './trial.js'
+export { type EngineOperation, type WatchedEngine, type Watching, watched } from './watched-engine.js'

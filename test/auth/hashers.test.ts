@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import { checkPassword, identifyHasher, isPasswordUsable, makePassword } from '../../src/auth/index.js'
+
+const cheap = { iterations: 10 }
+
+test('a password is right for its own hash and no other', async () => {
+  const encoded = await makePassword('correct horse', cheap)
+  expect(encoded).toMatch(/^pbkdf2_sha256\$10\$[A-Za-z0-9]{22}\$[A-Za-z0-9+/]{43}=$/)
+  expect(await checkPassword('correct horse', encoded, cheap)).toBe(true)
+  for (const wrong of ['correct hors', 'Correct horse', 'correct horse ', '', encoded, null]) {
+    expect(await checkPassword(wrong, encoded, cheap)).toBe(false)
+  }
+})
+
+test('two hashes of one password have nothing in common', async () => {
+  const [one, two] = [await makePassword('secret', cheap), await makePassword('secret', cheap)]
+  expect(one.split('$')[2]).not.toBe(two.split('$')[2])
+  expect(one.split('$')[3]).not.toBe(two.split('$')[3])
+})
+
+test('no password opens an unusable hash, and each is another', async () => {
+  const [one, two] = [await makePassword(null), await makePassword(null)]
+  expect(one).toMatch(/^![A-Za-z0-9]{40}$/)
+  expect(one).not.toBe(two)
+  expect([isPasswordUsable(one), isPasswordUsable(await makePassword('x', cheap))]).toEqual([false, true])
+  for (const password of ['', one, one.slice(1), null]) expect(await checkPassword(password, one, cheap)).toBe(false)
+})
+
+describe('a damaged hash is a wrong password', () => {
+  test.each([
+    '',
+    '!',
+    '$',
+    'pbkdf2_sha256',
+    'pbkdf2_sha256$',
+    'pbkdf2_sha256$10',
+    'pbkdf2_sha256$10$salt',
+    'pbkdf2_sha256$10$$hash',
+    'pbkdf2_sha256$0$salt$hash',
+    'pbkdf2_sha256$-1$salt$hash',
+    'pbkdf2_sha256$1e3$salt$hash',
+    'pbkdf2_sha256$9999999999$salt$hash',
+    'toString$10$salt$hash',
+    '__proto__$10$salt$hash',
+    'md5$salt$hash',
+  ])('%j', async (encoded) => {
+    expect(await checkPassword('secret', encoded, cheap)).toBe(false)
+  })
+
+  test('and so is one whose number of iterations is written otherwise', async () => {
+    const encoded = await makePassword('secret', cheap)
+    expect(await checkPassword('secret', encoded.replace('$10$', '$010$'), cheap)).toBe(false)
+    expect(await checkPassword('secret', encoded.replace('$10$', '$11$'), cheap)).toBe(false)
+  })
+})
+
+test('the hasher of a hash is known by its first word', () => {
+  expect(identifyHasher('pbkdf2_sha256$1$s$h')).toBe('pbkdf2_sha256')
+  for (const other of ['argon2$x', 'constructor$x', '!x', '']) expect(identifyHasher(other)).toBeNull()
+})
+
+test('hashing leaves the event loop free', async () => {
+  let turns = 0
+  const timer = setInterval(() => turns++, 1)
+  await makePassword('secret', { iterations: 200_000 })
+  clearInterval(timer)
+  expect(turns).toBeGreaterThan(2)
+})
+
+describe('time does not tell', () => {
+  const work = 100_000
+
+  async function fastest(run: () => Promise<unknown>): Promise<number> {
+    const times: number[] = []
+    for (let i = 0; i < 3; i++) {
+      const start = performance.now()
+      await run()
+      times.push(performance.now() - start)
+    }
+    return Math.min(...times)
+  }
+
+  test('whether a hash is unusable, damaged, weak or strong, when the password is wrong', async () => {
+    const rules = { iterations: work }
+    const strong = await makePassword('secret', rules)
+    const weak = await makePassword('secret', { iterations: 1 })
+    const full = await fastest(() => checkPassword('wrong', strong, rules))
+    for (const encoded of [weak, '!', '', 'argon2$x']) {
+      expect(await fastest(() => checkPassword('wrong', encoded, rules))).toBeGreaterThan(full / 5)
+    }
+  })
+})

@@ -1,0 +1,53 @@
+import { getSession, sojourn } from 'sojourn'
+import { memoryEngine } from 'sojourn/engines/memory'
+import { sojourn as onFetch } from 'sojourn/fetch'
+import { watched } from 'sojourn/testing'
+import { expect, test } from 'vitest'
+
+const siteOn = (engine: ReturnType<typeof watched>): ReturnType<typeof sojourn> =>
+  sojourn({
+    secretKey: 'a secret of the tests, of more than fifty characters in all',
+    databases: { default: 'sqlite::memory:' },
+    sessionEngine: engine,
+  })
+
+test.each([{}, { delay: 2 }])('the body of an answer that is not sent is cancelled (%o)', async (watching) => {
+  const engine = watched(memoryEngine(), watching)
+  engine.fail = ['create']
+  let cancelled = false
+  const handler = onFetch(siteOn(engine))(async (request) => {
+    const session = await getSession(request)
+    session.a = 1
+    return new Response(new ReadableStream({ cancel: () => void (cancelled = true) }))
+  })
+  const response = await handler(new Request('http://localhost/'))
+  expect(response.status).toBe(503)
+  expect(cancelled).toBe(true)
+})
+
+test('wrapped twice: one scope, one cookie, one create', async () => {
+  const engine = watched(memoryEngine(), { delay: 2 })
+  const withSession = onFetch(siteOn(engine))
+  const handler = withSession(
+    withSession(async (request) => {
+      const session = await getSession(request)
+      session.a = 1
+      return new Response('page')
+    }),
+  )
+  const response = await handler(new Request('http://localhost/'))
+  expect(response.headers.getSetCookie()).toHaveLength(1)
+  expect(engine.asked).toEqual(['create'])
+})
+
+test('a response whose headers cannot be changed gets its cookie all the same', async () => {
+  const handler = onFetch(siteOn(watched(memoryEngine())))(async (request) => {
+    const session = await getSession(request)
+    session.a = 1
+    return Response.redirect('http://localhost/next', 302)
+  })
+  const response = await handler(new Request('http://localhost/'))
+  expect(response.status).toBe(302)
+  expect(response.headers.get('location')).toBe('http://localhost/next')
+  expect(response.headers.getSetCookie()).toHaveLength(1)
+})
