@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'session_not_loaded'
   | 'session_sealed'
   | 'session_conflict'
+  | 'nested_transact'
   | 'session_too_large'
   | 'session_value'
   | 'reserved_name'
@@ -100,6 +101,16 @@ export class SessionConflict extends SojournError {
     super(
       'session_conflict',
       `The session was changed by others in each of ${tries} tries to save it; nothing was saved.`,
+    )
+  }
+}
+
+/** `transact` was called while the function of another `transact` of the same session was running; it would wait for ever. */
+export class NestedTransact extends SojournError {
+  constructor() {
+    super(
+      'nested_transact',
+      'transact was called within transact of the same session: change the session in the function that runs already.',
     )
   }
 }

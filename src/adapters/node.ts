@@ -85,6 +85,8 @@ export function nodeMiddleware<Request extends IncomingMessage, Response extends
         if (ended) failed(error, response, next)
         else fail(site, response, error)
       })
+    // At once, not at the first touch: `response.end(await page(request))` takes `end` before the page touches the session.
+    scope.touch()
     request.session = scope.session
     let answer: MaybePromise<PlainResponse | undefined>
     try {

@@ -1,4 +1,4 @@
-import { SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
+import { NestedTransact, SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
 import { remainingMoment } from './expiry.js'
 import { chain, isPromise } from './maybe.js'
 import { apply, type Delta, delta } from './merge.js'
@@ -64,9 +64,19 @@ function replace(state: SessionState, key: string, tries: number): MaybePromise<
     if (isSaved(outcome)) return saved(state, outcome, key, record, revision, generation)
     if (outcome === 'missing') throw new SessionInterrupted()
     if (tries === TRIES) throw new SessionConflict(tries)
-    // Someone saved since we loaded: lay our changes over theirs and try again.
+    // Someone saved since we loaded: lay our changes over theirs and try again. If this session was flushed, there is nothing to lay.
+    const again = (next: () => MaybePromise<void>) => (): MaybePromise<void> =>
+      generation === state.generation ? next() : undefined
     return inTurn(state, key, () =>
-      chain(pause(state, tries - 1), () => chain(refresh(state, key), () => replace(state, key, tries + 1))),
+      chain(
+        pause(state, tries - 1),
+        again(() =>
+          chain(
+            refresh(state, key),
+            again(() => replace(state, key, tries + 1)),
+          ),
+        ),
+      ),
     )
   })
 }
@@ -86,9 +96,11 @@ function inTurn(state: SessionState, key: string, run: () => MaybePromise<void>)
 
 /** Takes over what another writer left under our key; our changes stay on top. */
 function refresh(state: SessionState, key: string): MaybePromise<void> {
+  const { generation } = state
   return chain(state.store.load(key), (loaded) => {
+    if (generation !== state.generation) return
     if (loaded === null) throw new SessionInterrupted()
-    state.settle()
+    state.settle(loaded.cells)
     state.rebase(loaded.cells, loaded.version)
   })
 }
@@ -149,9 +161,11 @@ export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = '
   state.onTouch?.()
   // The visitor could not be told the new key any more, and would lose the session.
   if (state.sealed) throw new SessionSealed()
-  return queue(state, () =>
-    chain(load(state), () => {
-      const { key: old, version, baseline, generation } = state
+  const { generation } = state
+  return queue(state, () => {
+    if (generation !== state.generation) return
+    return chain(load(state), () => {
+      const { key: old, version, baseline } = state
       state.accessed = true
       state.modified = true
       return chain(create(state), (): MaybePromise<void> => {
@@ -159,8 +173,8 @@ export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = '
         state.cycled = true
         if (old !== null) return retire(state, { key: old, version }, delta(baseline, state.baseline), whenGone, 1)
       })
-    }),
-  )
+    })
+  })
 }
 
 function retire(
@@ -170,18 +184,27 @@ function retire(
   whenGone: 'interrupt' | 'keep',
   tries: number,
 ): MaybePromise<void> {
+  const { generation } = state
+  // Flushed meanwhile: the new record is flush's to delete, the old one goes whatever is in it.
+  const isFlushed = (): boolean => generation !== state.generation
+  const drop = (): MaybePromise<void> => chain(state.store.delete(old.key), () => undefined)
   return chain(state.store.delete(old.key, old.version), (outcome): MaybePromise<void> => {
+    if (isFlushed()) return drop()
     if (outcome === 'deleted' || (outcome === 'missing' && whenGone === 'keep')) return
     const key = state.key as string
-    if (outcome === 'missing') return chain(state.store.delete(key), () => interrupt(state))
+    if (outcome === 'missing') return chain(state.store.delete(key), () => (isFlushed() ? undefined : interrupt(state)))
     if (tries === TRIES) throw new SessionConflict(tries)
     return chain(state.store.load(old.key), (loaded): MaybePromise<void> => {
+      if (isFlushed()) return drop()
       if (loaded === null) return retire(state, old, ours, whenGone, tries + 1)
       // Someone saved into the old session after we copied it: carry that over before it goes.
-      state.settle()
-      state.rebase(apply(loaded.cells, ours), state.version)
+      const merged = apply(loaded.cells, ours)
+      state.settle(merged)
+      state.rebase(merged, state.version)
       const seen = { key: old.key, version: loaded.version }
-      return chain(replace(state, key, 1), () => retire(state, seen, ours, whenGone, tries + 1))
+      return chain(replace(state, key, 1), () =>
+        isFlushed() ? drop() : retire(state, seen, ours, whenGone, tries + 1),
+      )
     })
   })
 }
@@ -194,14 +217,16 @@ function interrupt(state: SessionState): never {
 
 /** Runs what meets the store in the order it was asked for; the response waits for all of it (`settlePending`). */
 function queue(state: SessionState, operation: () => MaybePromise<void>): MaybePromise<void> {
+  const before = state.pending
   let running: MaybePromise<void>
   try {
-    running = state.pending === null ? operation() : state.pending.then(operation)
+    // What failed before must not keep a flush from ending the session.
+    running = before === null ? operation() : before.then(operation, operation)
   } catch (error) {
     remember(state, Promise.reject(error))
     throw error
   }
-  if (isPromise(running)) remember(state, running)
+  if (isPromise(running)) remember(state, before === null ? running : running.then(() => before))
   return running
 }
 
@@ -220,11 +245,13 @@ export function settlePending(state: SessionState): MaybePromise<void> {
 export function saveNow(state: SessionState): MaybePromise<void> {
   state.onTouch?.()
   state.noticeNested()
-  return queue(state, () => save(state))
+  const { generation } = state
+  return queue(state, () => (generation === state.generation ? save(state) : undefined))
 }
 
 /** Load fresh, run, save at that version; again on a conflict. One at a time within this process (`turns`). */
 export async function transact<R>(state: SessionState, run: () => MaybePromise<R>, turns: Turns): Promise<R> {
+  if (state.transacting) throw new NestedTransact()
   state.onTouch?.()
   await settlePending(state)
   if (state.key === null) return attempt(state, run)
@@ -241,16 +268,20 @@ export async function transact<R>(state: SessionState, run: () => MaybePromise<R
 async function attempt<R>(state: SessionState, run: () => MaybePromise<R>): Promise<R> {
   const isFresh = state.phase === 'unread'
   await load(state)
-  const { key, sealed } = state
+  const { key, sealed, generation } = state
   const restore = state.snapshot()
   for (let tries = 1; tries <= TRIES * TRIES; tries++) {
+    if (generation !== state.generation) throw new SessionInterrupted()
     if (key !== null && (tries > 1 || !isFresh)) await refresh(state, key)
     restore()
     state.sealed = false
     try {
+      state.transacting = true
       const result = await run()
+      state.transacting = false
       if (key === null || state.key !== key) {
-        await save(state)
+        // Ended by the function itself: there is nothing to keep.
+        if (!state.isEmpty()) await save(state)
         return result
       }
       const record = recordOf(state)
@@ -262,9 +293,11 @@ async function attempt<R>(state: SessionState, run: () => MaybePromise<R>): Prom
         return result
       }
     } catch (error) {
-      restore()
+      // Flushed meanwhile: what was there before must not come back.
+      if (generation === state.generation) restore()
       throw error
     } finally {
+      state.transacting = false
       state.sealed = sealed
     }
     await pause(state, tries)

@@ -93,15 +93,39 @@ export const RESERVED_NAMES: readonly Name[] = Object.keys(methods) as Name[]
 
 const isReserved = (name: string): name is Name => name in methods
 
-const handler: ProxyHandler<SessionState> = {
-  get(state, name) {
+/**
+ * What the proxy stands on. `util.inspect` looks through a proxy at its target, so the state in it is private: a log that
+ * prints a session, however deep, must print neither its key nor the site's secret (T27).
+ */
+class Target {
+  readonly #state: SessionState
+
+  constructor(state: SessionState) {
+    this.#state = state
+  }
+
+  static state(target: Target): SessionState {
+    return target.#state
+  }
+
+  /** Shows the data and nothing else. `this` is the dictionary. */
+  [INSPECT](this: Behind): unknown {
+    const state = this[STATE]
+    return state.phase === 'loaded' ? Object.fromEntries(entries(state)) : '[Session: not loaded]'
+  }
+}
+
+const handler: ProxyHandler<Target> = {
+  get(target, name) {
+    const state = Target.state(target)
     if (typeof name === 'symbol') return symbol(state, name)
     if (!isReserved(name)) return state.get(name)
     if (name === 'sessionKey') return state.key
     return name === 'accessed' || name === 'modified' ? state[name] : methods[name]
   },
-  set(state, name, value) {
+  set(target, name, value) {
     if (typeof name === 'symbol') return false
+    const state = Target.state(target)
     if (name === 'modified') {
       state.markModified(Boolean(value))
     } else if (isReserved(name)) {
@@ -113,19 +137,20 @@ const handler: ProxyHandler<SessionState> = {
     }
     return true
   },
-  has: (state, name) => typeof name === 'string' && state.has(name),
-  deleteProperty(state, name) {
-    if (typeof name === 'string') state.delete(name)
+  has: (target, name) => typeof name === 'string' && Target.state(target).has(name),
+  deleteProperty(target, name) {
+    if (typeof name === 'string') Target.state(target).delete(name)
     return true
   },
-  ownKeys: (state) => state.keys(),
-  getOwnPropertyDescriptor(state, name) {
+  ownKeys: (target) => Target.state(target).keys(),
+  getOwnPropertyDescriptor(target, name) {
+    const state = Target.state(target)
     if (typeof name !== 'string' || !state.has(name)) return undefined
     return { value: state.get(name), writable: true, enumerable: true, configurable: true }
   },
-  defineProperty(state, name, descriptor) {
+  defineProperty(target, name, descriptor) {
     if (typeof name !== 'string' || !('value' in descriptor)) return false
-    state.set(name, descriptor.value)
+    Target.state(target).set(name, descriptor.value)
     return true
   },
   getPrototypeOf: () => null,
@@ -137,9 +162,7 @@ function symbol(state: SessionState, name: symbol): unknown {
   if (name === STATE) return state
   if (name === Symbol.iterator) return () => entries(state)
   if (name === Symbol.toStringTag) return 'Session'
-  // Shows the data and nothing else: a log that prints a session must not print its key (T27).
-  if (name === INSPECT)
-    return () => (state.phase === 'loaded' ? Object.fromEntries(entries(state)) : '[Session: not loaded]')
+  if (name === INSPECT) return Target.prototype[INSPECT]
   return undefined
 }
 
@@ -149,7 +172,7 @@ function* entries(state: SessionState): Generator<[string, unknown]> {
 
 /** The dictionary that users hold. */
 export function dictionary(state: SessionState): Session {
-  return new Proxy(state, handler) as unknown as Session
+  return new Proxy(new Target(state), handler) as unknown as Session
 }
 
 /** The state behind a dictionary. */

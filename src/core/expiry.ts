@@ -1,4 +1,4 @@
-import { isoOfMicros, microsOfIso } from '../wire/dates.js'
+import { isoOfMicros, microsOfIso, zoneOffset } from '../wire/dates.js'
 import type { Cells } from './types.js'
 
 /** Where a session keeps its own expiry: absent, whole seconds, or a moment as Python's `isoformat()` text. */
@@ -13,6 +13,24 @@ export interface ExpiryRules {
   readonly sessionCookieAge: number
   readonly sessionExpireAtBrowserClose: boolean
   readonly sessionAbsoluteAge: number | null
+  readonly useTz: boolean
+  readonly timeZone: string
+}
+
+/** How a session keeps a moment: Django's `USE_TZ` and `TIME_ZONE`. */
+export type ZoneRules = Pick<ExpiryRules, 'useTz' | 'timeZone'>
+
+/**
+ * Microseconds since 1970 of a moment as sessions keep it. With `useTz: false` a text without an offset shows the clocks
+ * of the zone.
+ */
+export function microsOfMoment(text: string, { useTz, timeZone }: ZoneRules): number | null {
+  return microsOfIso(text, useTz ? undefined : zoneOffset(timeZone))
+}
+
+/** A moment as sessions keep it. A Django with `USE_TZ = False` fails on a text that has an offset, so then there is none. */
+export function momentText(micros: number, { useTz, timeZone }: ZoneRules): string {
+  return useTz ? isoOfMicros(micros) : isoOfMicros(micros, timeZone)
 }
 
 /** Reads `_session_expiry` from its cell; what is neither number nor text counts as absent. */
@@ -32,7 +50,7 @@ export function storedExpiry(text: string | undefined): StoredExpiry {
  */
 export function expiryAge(stored: StoredExpiry, rules: ExpiryRules, modification: number): number {
   if (typeof stored === 'string' && stored !== '') {
-    const moment = microsOfIso(stored)
+    const moment = microsOfMoment(stored, rules)
     return moment === null ? rules.sessionCookieAge : Math.floor((moment - modification * 1000) / 1e6)
   }
   return typeof stored === 'number' && stored !== 0 ? stored : rules.sessionCookieAge
@@ -41,7 +59,7 @@ export function expiryAge(stored: StoredExpiry, rules: ExpiryRules, modification
 /** The moment the session ends, in milliseconds since 1970. Django's `get_expiry_date`. */
 export function expiryMoment(stored: StoredExpiry, rules: ExpiryRules, modification: number): number {
   if (typeof stored === 'string' && stored !== '') {
-    const moment = microsOfIso(stored)
+    const moment = microsOfMoment(stored, rules)
     if (moment !== null) return Math.floor(moment / 1000)
   }
   return modification + expiryAge(stored, rules, modification) * 1000
@@ -74,7 +92,7 @@ export function withAbsoluteEnd(cells: Cells, rules: ExpiryRules, now: number): 
   const stored = storedExpiry(cells.get(EXPIRY_KEY))
   // 0 means "when the browser closes" and must keep saying so; Django then slides it, and we end it at the limit.
   if (stored === null || (stored !== 0 && expiryMoment(stored, rules, now) > end)) {
-    bounded.set(EXPIRY_KEY, JSON.stringify(isoOfMicros(end * 1000)))
+    bounded.set(EXPIRY_KEY, JSON.stringify(momentText(end * 1000, rules)))
   }
   return bounded
 }
@@ -83,7 +101,7 @@ export function withAbsoluteEnd(cells: Cells, rules: ExpiryRules, now: number): 
 export function ownExpiry(cells: Cells, rules: ExpiryRules): StoredExpiry {
   const stored = storedExpiry(cells.get(EXPIRY_KEY))
   const end = absoluteEnd(cells, rules)
-  return end !== null && typeof stored === 'string' && microsOfIso(stored) === end * 1000 ? null : stored
+  return end !== null && stored === momentText(end * 1000, rules) ? null : stored
 }
 
 /** How many seconds a session with these data lives from `now`: its own expiry, cut at the absolute limit. */

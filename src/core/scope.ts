@@ -5,6 +5,7 @@ import * as commit from './commit.js'
 import { type Decision, decide } from './decide.js'
 import { dictionary } from './dictionary.js'
 import { isSecure } from './host.js'
+import { keepPrivate } from './keep-private.js'
 import { chain, isPromise } from './maybe.js'
 import type { Part } from './part.js'
 import { SessionState } from './session.js'
@@ -234,20 +235,6 @@ export class Scope {
 function vary(response: ResponseHead): void {
   const existing = response.get('Vary')
   response.set('Vary', existing === undefined ? 'Cookie' : patchVary(existing, ['Cookie']))
-}
-
-/** A response that carries a session's cookie is for one visitor only, whatever the handler said (CVE-2026-35192, T22). */
-function keepPrivate(response: ResponseHead): void {
-  const given = response.get('Cache-Control')
-  if (!given) {
-    response.set('Cache-Control', 'private')
-    return
-  }
-  const directives = given.split(',').map((directive) => directive.trim())
-  const names = directives.map((directive) => directive.toLowerCase())
-  if (names.includes('private') || names.includes('no-store')) return
-  const kept = directives.filter((_, i) => names[i] !== 'public' && !names[i]?.startsWith('s-maxage'))
-  response.set('Cache-Control', [...kept, 'private'].join(', '))
 }
 
 /** The scope of whatever the framework hands over; throws `NoScope` where no middleware made one. */

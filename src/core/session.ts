@@ -1,17 +1,19 @@
 import { ReservedName, SessionSealed, SessionValueError } from '../errors.js'
-import { isoOfMicros, microsOfIso } from '../wire/dates.js'
 import { encodeJson, isNested, parseJson } from '../wire/json.js'
 import {
   absoluteEnd,
   atBrowserClose,
   EXPIRY_KEY,
+  type ExpiryRules,
   expiryAge,
   expiryMoment,
+  microsOfMoment,
+  momentText,
   ownExpiry,
   type StoredExpiry,
   withAbsoluteEnd,
 } from './expiry.js'
-import { NO_CELLS } from './merge.js'
+import { delta, NO_CELLS } from './merge.js'
 import type { Expiry } from './session-types.js'
 import type { Store } from './store.js'
 import type { Cells, Loaded, Version } from './types.js'
@@ -64,6 +66,8 @@ export class SessionState {
   revision = 0
   /** This request has the session's turn among those of this process (`commit.ts`). */
   inTurn = false
+  /** The function given to `transact` is running. */
+  transacting = false
   /** The key was changed in this request, and the new one is stored. */
   cycled = false
   /** The head of the response has left: what is changed now would be lost. */
@@ -124,6 +128,8 @@ export class SessionState {
     this.#changes ??= new Map()
     if (this.#changes.get(key) === REMOVED) this.#changes.delete(key)
     this.#changes.set(key, value)
+    // What was handed out under this key is no longer part of the session.
+    this.#handed?.delete(key)
   }
 
   delete(key: string): boolean {
@@ -185,7 +191,7 @@ export class SessionState {
       if (this.#storedExpiry() !== null) this.delete(EXPIRY_KEY)
       return
     }
-    this.put(EXPIRY_KEY, expiryToStore(value))
+    this.put(EXPIRY_KEY, expiryToStore(value, this.store.settings))
   }
 
   getExpiryAge(options: { modification?: Date; expiry?: Expiry } = {}): number {
@@ -213,7 +219,8 @@ export class SessionState {
   }
 
   #expiry(options: { expiry?: Expiry }): StoredExpiry {
-    if (options.expiry !== undefined) return options.expiry === null ? null : expiryToStore(options.expiry)
+    if (options.expiry !== undefined)
+      return options.expiry === null ? null : expiryToStore(options.expiry, this.store.settings)
     this.touch()
     return this.#storedExpiry()
   }
@@ -250,7 +257,7 @@ export class SessionState {
   /** The data as they would be saved now: text that nobody touched as it came, everything else encoded. */
   cells(): Cells {
     const changes = this.#changes
-    const handed = this.store.settings.sessionDetectNested ? this.#handed : null
+    const handed = this.#handed
     if (!changes?.size && !handed?.size && !this.#cleared) return this.baseline
     const cells = new Map<string, string>()
     if (!this.#cleared) {
@@ -280,13 +287,18 @@ export class SessionState {
     }
   }
 
-  /** Makes nested changes ours for good, before another state of the store takes the place of the baseline. */
-  settle(): void {
-    if (!this.#handed || !this.store.settings.sessionDetectNested) return
-    for (const [key, given] of this.#handed) {
-      if (!isChanged(given)) continue
-      this.#changes ??= new Map()
-      if (!this.#changes.has(key)) this.#changes.set(key, given.value)
+  /**
+   * Makes nested changes ours for good, before another state of the store takes the place of the baseline. A value that was
+   * only read gives way to theirs: else it would look like a change of ours at the next save.
+   */
+  settle(theirs: Cells = this.baseline): void {
+    for (const [key, given] of this.#handed ?? []) {
+      if (isChanged(given)) {
+        this.#changes ??= new Map()
+        if (!this.#changes.has(key)) this.#changes.set(key, given.value)
+      } else if (theirs.get(key) !== given.text) {
+        this.#handed?.delete(key)
+      }
     }
   }
 
@@ -308,25 +320,29 @@ export class SessionState {
    */
   keep(cells: Cells, version: Version, revision: number): void {
     const changes = this.#changes
+    const late = revision === this.revision ? [] : [...delta(cells, this.cellsToSave())]
     this.#handed?.forEach((given, key) => {
       this.#watch(key, given.value, cells)
     })
+    for (const [key, value] of changes ?? []) if (typeof value === 'object') this.#watch(key, value, cells)
     this.#changes = null
-    for (const [key, value] of changes ?? []) {
-      const text = value === REMOVED ? undefined : encodeJson(value, cells.get(key))
-      if (revision !== this.revision && text !== cells.get(key)) {
-        this.#changes ??= new Map()
-        this.#changes.set(key, value)
-      } else if (typeof value === 'object') {
-        this.#watch(key, value, cells)
-      }
-    }
-    if (this.#changes === null) {
-      this.#moved = null
-      this.#cleared = false
-      this.unsaved = false
-    }
+    this.#moved = null
+    this.#cleared = false
+    this.unsaved = false
     this.rebase(cells, version)
+    for (const [key, text] of late) this.#redo(key, text === null ? REMOVED : changes?.get(key))
+  }
+
+  /** A change made while a save was under way is a change of what was saved. */
+  #redo(key: string, value: unknown): void {
+    if (value === undefined) return
+    this.unsaved = true
+    this.#changes ??= new Map()
+    this.#changes.set(key, value)
+    this.#handed?.delete(key)
+    if (value !== REMOVED) return
+    this.#moved ??= new Set()
+    this.#moved.add(key)
   }
 
   #watch(key: string, value: unknown, cells: Cells): void {
@@ -404,14 +420,14 @@ function isChanged(handed: Handed): boolean {
   return text !== handed.text && text !== encodeJson(parseJson(handed.text))
 }
 
-function expiryToStore(value: Exclude<Expiry, null>): number | string {
+function expiryToStore(value: Exclude<Expiry, null>, rules: ExpiryRules): number | string {
   if (typeof value === 'number') {
     if (Number.isInteger(value)) return value
     throw new SessionValueError('setExpiry takes whole seconds, a Date, ISO 8601 text, 0 or null.')
   }
-  const micros = typeof value === 'string' ? microsOfIso(value) : value.getTime() * 1000
+  const micros = typeof value === 'string' ? microsOfMoment(value, rules) : value.getTime() * 1000
   if (micros === null || Number.isNaN(micros)) {
     throw new SessionValueError('setExpiry was given a moment that is no valid date with a time zone.')
   }
-  return isoOfMicros(micros)
+  return momentText(micros, rules)
 }

@@ -14,7 +14,11 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * the variable.
  *
  * @example
- * app.use(sojourn({ ...settingsFromEnv(), sessionCookieAge: 86400 }))
+ * ```ts
+ * import { settingsFromEnv, sojourn } from 'sojourn'
+ *
+ * const site = sojourn({ ...settingsFromEnv(), sessionCookieAge: 86400 })
+ * ```
  */
 export function settingsFromEnv(env: Environment = processEnvironment()): Settings {
   const settings: Partial<Record<SettingName, unknown>> = {}

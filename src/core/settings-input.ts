@@ -63,7 +63,11 @@ export function resolveSettings(input: SettingsInput): ResolvedSettings {
  * paths included, and gives TypeScript's. What only shows once all settings are known is checked by `sojourn()`.
  *
  * @example
+ * ```ts
+ * import { defineSettings } from 'sojourn'
+ *
  * export default defineSettings({ SESSION_ENGINE: 'django.contrib.sessions.backends.db', SESSION_COOKIE_AGE: 86400 })
+ * ```
  */
 export function defineSettings(input: SettingsInput): Settings {
   return Object.fromEntries([...readInput(input)].map(([name, { value }]) => [name, value]))

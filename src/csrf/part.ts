@@ -1,4 +1,5 @@
 import { load } from '../core/commit.js'
+import { keepPrivate } from '../core/keep-private.js'
 import { chain } from '../core/maybe.js'
 import type { Part } from '../core/part.js'
 import type { Scope } from '../core/scope.js'
@@ -64,11 +65,13 @@ export class CsrfPart implements Part {
     const { state } = scope
     if (this.#settings.csrfUseSessions) {
       return chain(load(state), () => {
-        if (state.get(SESSION_KEY) !== kept.secret) state.put(SESSION_KEY, kept.secret)
+        // Django before 4.1 keeps it masked there and cannot read a bare one, so one that is still right stays as it is.
+        if (this.#storedNow(scope).secret !== kept.secret) state.put(SESSION_KEY, kept.secret)
       })
     }
     response.append('Set-Cookie', this.#cookie(kept.secret, scope.secure))
     response.set('Vary', patchVary(response.get('Vary'), ['Cookie']))
+    keepPrivate(response)
   }
 
   /** A token made before login may be known to somebody else. */

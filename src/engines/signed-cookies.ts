@@ -1,8 +1,7 @@
 import { type Codec, signedCodec, tooLarge } from '../codecs/signed.js'
-import { EXPIRY_KEY, storedExpiry } from '../core/expiry.js'
+import { EXPIRY_KEY, microsOfMoment, storedExpiry, type ZoneRules } from '../core/expiry.js'
 import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
 import { CookieTooLarge } from '../errors.js'
-import { microsOfIso } from '../wire/dates.js'
 
 export interface SignedCookiesEngineOptions {
   readonly secretKey: string | Uint8Array
@@ -12,6 +11,9 @@ export interface SignedCookiesEngineOptions {
   /** The name of the cookie counts towards what browsers keep (default `sessionid`). */
   readonly sessionCookieName?: string
   readonly sessionMaxBytes?: number
+  /** Without time zones, a moment in a session shows the clocks of `timeZone` (default true). */
+  readonly useTz?: boolean
+  readonly timeZone?: string
   readonly clock?: Clock
 }
 
@@ -43,9 +45,11 @@ class SignedCookiesEngine implements SessionEngine {
   readonly #age: number
   readonly #room: number
   readonly #clock: Clock
+  readonly #zone: ZoneRules
 
   constructor(options: SignedCookiesEngineOptions) {
     this.#clock = options.clock ?? Date.now
+    this.#zone = { useTz: options.useTz ?? true, timeZone: options.timeZone ?? 'UTC' }
     this.#age = options.sessionCookieAge ?? 1_209_600
     this.#room = COOKIE_BYTES - (options.sessionCookieName ?? 'sessionid').length
     this.#codec = signedCodec({ ...options, salt: SALT })
@@ -80,7 +84,7 @@ class SignedCookiesEngine implements SessionEngine {
   #isOver(key: string, cells: Cells): boolean {
     const expiry = storedExpiry(cells.get(EXPIRY_KEY))
     if (typeof expiry === 'string') {
-      const moment = microsOfIso(expiry)
+      const moment = microsOfMoment(expiry, this.#zone)
       return moment !== null && moment <= this.#clock() * 1000
     }
     return expiry !== null && expiry !== 0 && this.#codec.decode(key, expiry) === null

@@ -49,9 +49,13 @@ function readingOf(...fields: readonly (string | undefined)[]): number | null {
   return date.getTime() + ((hour * 60 + minute) * 60 + second) * 1000
 }
 
-/** Mirrors Python's `isoformat()` of a moment in UTC: `2031-05-06T07:08:09.123456+00:00`, no fraction when it is zero. */
-export function isoOfMicros(micros: number): string {
-  return clockText(micros, 'T') + '+00:00'
+/**
+ * Mirrors Python's `isoformat()` of a moment in UTC: `2031-05-06T07:08:09.123456+00:00`, no fraction when it is zero. With
+ * `zone`, what its clocks show then, without an offset, as Django writes it with `USE_TZ = False`.
+ */
+export function isoOfMicros(micros: number, zone?: string): string {
+  if (zone === undefined) return clockText(micros, 'T') + '+00:00'
+  return clockText(micros + offsetAt(zone, micros / 1000) * 1000, 'T')
 }
 
 /** The last few seconds that were written: a busy site writes the same ones, now and two weeks from now, all the time. */

@@ -1,5 +1,6 @@
 const QUOTE = 34
 const BACKSLASH = 92
+const COLON = 58
 
 /** One character that Python's `json.dumps` does not write as it is: all but blank to `~`, and `"` and `\` among those. */
 const UNSAFE = /[^ !#-[\]-~]/
@@ -64,4 +65,19 @@ export function skipBlanks(text: string, start: number): number {
     code = text.charCodeAt(++i)
   }
   return i
+}
+
+/** Whether some key in a JSON text is written with an escape. Linear: from string to string. */
+export function hasEscapedKey(text: string): boolean {
+  let escape = text.indexOf('\\')
+  if (escape < 0) return false
+  for (let start = text.indexOf('"'); start >= 0; ) {
+    const end = stringEnd(text, start)
+    if (end < 0) return false
+    if (escape < start) escape = text.indexOf('\\', start)
+    if (escape < 0) return false
+    if (escape < end && text.charCodeAt(skipBlanks(text, end)) === COLON) return true
+    start = text.indexOf('"', end)
+  }
+  return false
 }

@@ -54,7 +54,7 @@ export function quoteCookieValue(value: string): string {
  * The value of a Set-Cookie header; `HttpResponse.set_cookie` in bytes and order. Every part is checked, so that nothing
  * in it can end the cookie or the header early: throws `CookieError`, and `CookieTooLarge` past 4,096 bytes.
  *
- * @example
+ * @example nocheck (not for users: no subpath exports it)
  * setCookie('color', 'dark blue', { path: '/', sameSite: 'Lax' }) // color="dark blue"; Path=/; SameSite=Lax
  */
 export function setCookie(name: string, value: string, attributes: CookieAttributes = {}): string {

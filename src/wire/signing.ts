@@ -99,8 +99,12 @@ function closeWellFormed(seal: Seal, value: string): string {
  * Mirrors `django.core.signing.Signer`: the value in clear, and a signature behind it.
  *
  * @example
- * const signer = new Signer({ key: secretKey })
+ * ```ts
+ * import { Signer } from 'sojourn/signing'
+ *
+ * const signer = new Signer({ key: 'a long random text' })
  * signer.unsign(signer.sign('value')) // 'value'
+ * ```
  */
 export class Signer {
   readonly #seal: Seal
@@ -174,7 +178,11 @@ function isTooOld(stamp: number, maxAge: number | undefined, now: () => number):
  * Mirrors `django.core.signing.dumps`: a JSON value as a signed, URL-safe text.
  *
  * @example
- * const link = dumps({ user: 7 }, { key: secretKey, salt: 'unsubscribe' })
+ * ```ts
+ * import { dumps } from 'sojourn/signing'
+ *
+ * const link = dumps({ user: 7 }, { key: 'a long random text', salt: 'unsubscribe' })
+ * ```
  */
 export function dumps(value: unknown, options: SignerOptions & { readonly compress?: boolean }): string {
   return dumpsSigner(options).signObject(value, options)

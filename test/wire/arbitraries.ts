@@ -44,3 +44,16 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 
 /** Whatever Python's JSON can say and JavaScript can hold. */
 export const jsonValue: fc.Arbitrary<unknown> = value
+
+/** Equal as JSON values: node's own comparison also asks for prototypes, and takes a key `constructor` for one. */
+export function sameValue(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const [inA, inB] = [Object.entries(a), Object.entries(b)]
+  return (
+    inA.length === inB.length &&
+    inA.every(
+      ([key, value]) => Object.hasOwn(b, key) && sameValue(value, Object.getOwnPropertyDescriptor(b, key)?.value),
+    )
+  )
+}

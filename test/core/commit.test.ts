@@ -1,0 +1,333 @@
+import { describe, expect, test } from 'vitest'
+import { stateOf } from '../../src/core/dictionary.js'
+import type { Session } from '../../src/core/session-types.js'
+import type { Site } from '../../src/core/site.js'
+import { SessionInterrupted, SojournError, StoreUnavailable } from '../../src/errors.js'
+import { memoryEngine } from '../../src/engines/memory.js'
+import { type WatchedEngine, watched } from '../../src/testing/watched-engine.js'
+import { bareSite, sqliteEngine } from '../support/sites.js'
+
+const KEY = 'k'.repeat(32)
+
+interface Stand {
+  readonly site: Site
+  readonly engine: WatchedEngine
+  /** The key of a session that holds `{ a: 1, cart: [1] }`. */
+  readonly key: string
+  open(): Promise<Session>
+  /** What the store holds now under a key. */
+  held(key: string | null): Promise<Record<string, unknown> | null>
+  /** What every key was that the engine was asked to keep. */
+  readonly keys: ReadonlySet<string>
+}
+
+const ENGINES = {
+  'memory at once': () => watched(memoryEngine()),
+  'memory across a network': () => watched(memoryEngine(), { delay: 0 }),
+  'db at once': () => watched(sqliteEngine({}).engine),
+  'db across a network': () => watched(sqliteEngine({}).engine, { delay: 0 }),
+}
+
+async function stand(engine: WatchedEngine): Promise<Stand> {
+  const keys = new Set<string>()
+  const create = engine.create.bind(engine)
+  engine.create = (key, record) => {
+    keys.add(key)
+    return create(key, record)
+  }
+  const site = bareSite({ engine })
+  const cells = new Map([
+    ['a', '1'],
+    ['cart', '[1]'],
+  ])
+  await engine.create(KEY, { cells, expires: 4e12 })
+  return {
+    site,
+    engine,
+    key: KEY,
+    keys,
+    async open() {
+      const session = site.sessions.open(KEY)
+      await session.load()
+      return session
+    },
+    async held(key) {
+      const loaded = key === null ? null : await engine.load(key)
+      return loaded && Object.fromEntries([...loaded.cells].map(([name, text]) => [name, JSON.parse(text) as unknown]))
+    },
+  }
+}
+
+async function alive({ keys, engine }: Stand): Promise<number> {
+  let count = 0
+  for (const key of keys) if (await engine.exists(key)) count++
+  return count
+}
+
+describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
+  test('two writers of different keys both survive', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    one['x'] = 1
+    two['y'] = 2
+    two.delete('a')
+    await one.save()
+    await two.save()
+    expect(await held(key)).toEqual({ cart: [1], x: 1, y: 2 })
+    expect(two['x']).toBe(1)
+  })
+
+  test('of two writers of one key the later wins', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    one['a'] = 'one'
+    two['a'] = 'two'
+    await one.save()
+    await two.save()
+    expect(await held(key)).toMatchObject({ a: 'two' })
+  })
+
+  test('many writers at once lose nothing', async () => {
+    const { open, held, key } = await stand(make())
+    const sessions = await Promise.all(Array.from({ length: 12 }, open))
+    for (const [i, session] of sessions.entries()) session[`n${i}`] = i
+    await Promise.all(sessions.map((session) => session.save()))
+    expect(Object.keys((await held(key)) ?? {})).toHaveLength(14)
+  })
+
+  test('a save after somebody ended the session is interrupted, and brings nothing back', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    await one.flush()
+    two['x'] = 1
+    await expect(two.save()).rejects.toThrow(SessionInterrupted)
+    expect(await held(key)).toBeNull()
+  })
+
+  test('what was saved explicitly is not laid over what another wrote later', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    one['a'] = 'one'
+    await one.save()
+    await two.load()
+    two['a'] = 'two'
+    await two.save()
+    one['b'] = 1
+    await one.save()
+    expect(await held(key)).toEqual({ a: 'two', cart: [1], b: 1 })
+    expect(one['a']).toBe('two')
+  })
+
+  test('a nested value that was only read is not laid over what another wrote', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    expect(one['cart']).toEqual([1])
+    two['cart'] = [1, 2]
+    await two.save()
+    one['b'] = 1
+    await one.save()
+    expect(one['cart']).toEqual([1, 2])
+    stateOf(one).noticeNested()
+    one['c'] = 1
+    await one.save()
+    expect(await held(key)).toEqual({ a: 1, cart: [1, 2], b: 1, c: 1 })
+  })
+
+  test('a nested value is still watched after a save that met another writer', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    const cart = one['cart'] as number[]
+    two['x'] = 1
+    await two.save()
+    one['b'] = 1
+    await one.save()
+    cart.push(2)
+    await one.save()
+    expect(await held(key)).toEqual({ a: 1, cart: [1, 2], x: 1, b: 1 })
+  })
+
+  test('cycleKey keeps the data under a new key, and the old one is gone', async () => {
+    const { open, held, key } = await stand(make())
+    const session = await open()
+    session['x'] = 1
+    await session.cycleKey()
+    expect(session.sessionKey).not.toBe(key)
+    expect(await held(session.sessionKey)).toEqual({ a: 1, cart: [1], x: 1 })
+    expect(await held(key)).toBeNull()
+  })
+
+  test('cycleKey carries over what somebody saved after the session was loaded', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    two['theirs'] = 1
+    await two.save()
+    one['ours'] = 2
+    await one.cycleKey()
+    expect(await held(one.sessionKey)).toEqual({ a: 1, cart: [1], theirs: 1, ours: 2 })
+    expect(await held(key)).toBeNull()
+  })
+
+  test('cycleKey of a session that somebody ended meanwhile is interrupted, and leaves nothing alive', async () => {
+    const it = await stand(make())
+    const [one, two] = [await it.open(), await it.open()]
+    await two.flush()
+    await expect((async () => one.cycleKey())()).rejects.toThrow(SessionInterrupted)
+    expect(await alive(it)).toBe(0)
+  })
+
+  test('flush ends the session at once in memory and in the store', async () => {
+    const it = await stand(make())
+    const session = await it.open()
+    const flushing = session.flush()
+    expect([session.sessionKey, session.isEmpty(), session['a']]).toEqual([null, true, undefined])
+    await flushing
+    expect(await alive(it)).toBe(0)
+  })
+
+  test('transact runs again on what another wrote, and no count is lost', async () => {
+    const { open, held, key } = await stand(make())
+    const sessions = await Promise.all(Array.from({ length: 8 }, open))
+    await Promise.all(sessions.map((session) => session.transact((s) => s.set('a', Number(s.get('a')) + 1))))
+    expect(await held(key)).toMatchObject({ a: 9 })
+  })
+
+  test('transact leaves nothing behind of a function that throws', async () => {
+    const { open, held, key } = await stand(make())
+    const session = await open()
+    const failing = session.transact((s) => {
+      s.set('a', 100)
+      throw new RangeError('no')
+    })
+    await expect(failing).rejects.toThrow(RangeError)
+    expect(session['a']).toBe(1)
+    expect(await held(key)).toMatchObject({ a: 1 })
+  })
+
+  test('transact of a session that is not there yet makes one', async () => {
+    const { site, held } = await stand(make())
+    const session = site.sessions.open()
+    expect(await session.transact((s) => s.set('a', 1))).toBeUndefined()
+    expect(await held(session.sessionKey)).toEqual({ a: 1 })
+  })
+
+  test('transact that flushes ends the session, and makes no empty one', async () => {
+    const it = await stand(make())
+    const session = await it.open()
+    await session.transact((s) => s.flush())
+    expect(session.sessionKey).toBeNull()
+    expect(await alive(it)).toBe(0)
+  })
+
+  test('transact that flushes and then throws brings nothing back', async () => {
+    const it = await stand(make())
+    const session = await it.open()
+    session['secret'] = 1
+    const failing = session.transact(async (s) => {
+      await s.flush()
+      throw new RangeError('no')
+    })
+    await expect(failing).rejects.toThrow(RangeError)
+    expect({ ...session }).toEqual({})
+    expect(await alive(it)).toBe(0)
+  })
+
+  test.each([KEY, null])('transact within transact is an error, not a wait for ever (key %#)', async (key) => {
+    const { site } = await stand(make())
+    const session = site.sessions.open(key)
+    await session.load()
+    const nested = session.transact((s) => s.transact(() => 1))
+    await expect(nested).rejects.toThrow(/within/)
+    await expect(nested).rejects.toThrow(SojournError)
+    expect(await session.transact(() => 2)).toBe(2)
+  })
+
+  test('two transactions of one session at once run one after the other', async () => {
+    const { open, held, key } = await stand(make())
+    const session = await open()
+    const count = (s: Session): void => s.set('a', Number(s.get('a')) + 1)
+    await Promise.all([session.transact(count), session.transact(count)])
+    expect(await held(key)).toMatchObject({ a: 3 })
+  })
+
+  test('a save is tried again after one that failed', async () => {
+    const { engine, open, held, key } = await stand(make())
+    const session = await open()
+    session['x'] = 1
+    engine.fail = ['save']
+    await expect(session.save()).rejects.toThrow(StoreUnavailable)
+    engine.fail = []
+    await session.save()
+    expect(await held(key)).toMatchObject({ x: 1 })
+  })
+
+  test('flush after a save that failed ends the session all the same', async () => {
+    const it = await stand(make())
+    const session = await it.open()
+    session['x'] = 1
+    it.engine.fail = ['save']
+    await expect(session.save()).rejects.toThrow(StoreUnavailable)
+    it.engine.fail = []
+    await session.flush()
+    expect(await alive(it)).toBe(0)
+  })
+})
+
+describe('while a save is under way', () => {
+  const make = ENGINES['memory across a network']
+  const table: readonly [string, (s: Session) => void, (s: Session) => void, Record<string, unknown>][] = [
+    ['a key that is set', (s) => s.set('x', 1), (s) => s.set('x', 2), { a: 1, cart: [1], x: 2 }],
+    ['another key', (s) => s.set('x', 1), (s) => s.set('y', 2), { a: 1, cart: [1], x: 1, y: 2 }],
+    ['a key that goes', (s) => s.set('x', 1), (s) => s.delete('a'), { cart: [1], x: 1 }],
+    ['a new key that goes', (s) => s.set('x', 1), (s) => s.delete('x'), { a: 1, cart: [1] }],
+    ['a clearing', (s) => s.set('x', 1), (s) => s.clear(), {}],
+    [
+      'a change after a clearing',
+      (s) => (s.clear(), s.update({ x: 1, y: 1 })),
+      (s) => s.set('x', 2),
+      { x: 2, y: 1 },
+    ],
+    ['a nested change', (s) => s.set('x', [1]), (s) => (s.get('x') as number[]).push(2), { a: 1, cart: [1], x: [1, 2] }],
+    ['a nested value replaced', (s) => s.get('cart'), (s) => s.set('cart', 5), { a: 1, cart: 5 }],
+  ]
+  test.each(table)('%s is not forgotten', async (_name, before, during, after) => {
+    const { open, held, key } = await stand(make())
+    const session = await open()
+    before(session)
+    session.modified = true
+    const saving = session.save()
+    during(session)
+    await saving
+    expect({ ...session }).toEqual(after)
+    stateOf(session).noticeNested()
+    expect(stateOf(session).unsaved).toBe(true)
+    await session.save()
+    expect(await held(key)).toEqual(after)
+  })
+
+  const begun: readonly [string, (s: Session) => unknown][] = [
+    ['a save', (s) => s.save()],
+    ['cycleKey', (s) => s.cycleKey()],
+    ['a save and cycleKey', (s) => [s.save(), s.cycleKey()]],
+    ['cycleKey and a save', (s) => [s.cycleKey(), s.save()]],
+  ]
+  for (const turns of [0, 1, 2, 3, 5, 8]) {
+    test.each(begun)(`flush ${turns} turns into %s leaves nothing alive and brings nothing back`, async (_name, begin) => {
+      for (const rival of [false, true]) {
+        const it = await stand(make())
+        const [session, other] = [await it.open(), await it.open()]
+        session['secret'] = 1
+        if (rival) {
+          other['theirs'] = 1
+          await other.save()
+        }
+        const began = Promise.allSettled([begin(session)].flat())
+        for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
+        await session.flush()
+        await began
+        expect({ ...session }).toEqual({})
+        expect(session.sessionKey).toBeNull()
+        expect(await alive(it)).toBe(0)
+      }
+    })
+  }
+})
