@@ -59,7 +59,7 @@ export async function run(args: readonly string[], world: World): Promise<0 | 1 
     world.err((error as Error).message)
     return 2
   }
-  const command = name === undefined ? undefined : COMMANDS[name]
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) {
     world.err(name === undefined ? HELP : `There is no command '${name}'.\n\n${HELP}`)
     return 2

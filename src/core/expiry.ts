@@ -108,12 +108,20 @@ export function ownExpiry(cells: Cells, rules: ExpiryRules): StoredExpiry {
 export function remainingAge(cells: Cells, rules: ExpiryRules, now: number): number {
   const age = expiryAge(ownExpiry(cells, rules), rules, now)
   const end = absoluteEnd(cells, rules)
-  return end === null ? age : Math.min(age, Math.floor((end - now) / 1000))
+  return Math.floor((within(now + (end === null ? age * 1000 : Math.min(age * 1000, end - now))) - now) / 1000)
 }
 
 /** The moment a session with these data ends, in milliseconds since 1970. */
 export function remainingMoment(cells: Cells, rules: ExpiryRules, now: number): number {
   const moment = expiryMoment(ownExpiry(cells, rules), rules, now)
   const end = absoluteEnd(cells, rules)
-  return end === null ? moment : Math.min(moment, end)
+  return within(end === null ? moment : Math.min(moment, end))
+}
+
+/** The end of the year 9999, the last that Python's dates and ours can write. */
+const LAST_MOMENT = 253_402_300_799_000
+
+/** A session that is to end in a million years, or ended before 1970, must not make a date that nothing can store. */
+function within(moment: number): number {
+  return Math.min(Math.max(moment, 0), LAST_MOMENT)
 }

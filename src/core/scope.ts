@@ -59,6 +59,11 @@ export class Scope {
     return scope
   }
 
+  /** A log that prints a request comes upon its scope, and behind it upon keys and secrets (T27). */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `[sojourn: ${this.site.engine.name}]`
+  }
+
   /** Whether the visitor came by HTTPS. */
   get secure(): boolean {
     this.#secure ??= isSecure(this.head, this.site.settings)

@@ -1,4 +1,5 @@
 import { load } from '../core/commit.js'
+import { keepPrivate } from '../core/keep-private.js'
 import { chain } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
 import type { ResolvedSettings } from '../core/settings.js'
@@ -104,6 +105,7 @@ class CookieStorage implements MessageStorage {
     const { sessionCookieSecure: secure, sessionCookieHttponly: httpOnly } = this.#scope.site.settings
     const attributes = { ...this.#attributes(), secure: secure === 'auto' ? this.#scope.secure : secure, httpOnly }
     response.append('Set-Cookie', setCookie(COOKIE_NAME, value, attributes))
+    keepPrivate(response)
   }
 
   #attributes(): Parameters<typeof deleteCookie>[1] {

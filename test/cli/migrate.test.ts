@@ -20,7 +20,10 @@ async function sojourn(args: readonly string[], env: Record<string, string> = {}
 
 function tables(path: string): readonly unknown[] {
   const file = new Driver(path)
-  const names = file.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1").pluck().all()
+  const names = file
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1")
+    .pluck()
+    .all()
   file.close()
   return names
 }

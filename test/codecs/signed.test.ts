@@ -24,7 +24,11 @@ describe('what is remembered', () => {
         expect(codec().decode(changed)).toBeNull()
       }),
     )
-    expect([knowing.decode(`${text} `), knowing.decode(text.slice(0, -1)), knowing.decode('')]).toEqual([null, null, null])
+    expect([knowing.decode(`${text} `), knowing.decode(text.slice(0, -1)), knowing.decode('')]).toEqual([
+      null,
+      null,
+      null,
+    ])
   })
 
   test('what did not verify is not remembered as if it had', () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { stateOf } from '../../src/core/dictionary.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { Site } from '../../src/core/site.js'
-import { SessionInterrupted, SojournError, StoreUnavailable } from '../../src/errors.js'
 import { memoryEngine } from '../../src/engines/memory.js'
+import { SessionInterrupted, SojournError, StoreUnavailable } from '../../src/errors.js'
 import { type WatchedEngine, watched } from '../../src/testing/watched-engine.js'
 import { bareSite, sqliteEngine } from '../support/sites.js'
 
@@ -274,19 +274,19 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
 
 describe('while a save is under way', () => {
   const make = ENGINES['memory across a network']
-  const table: readonly [string, (s: Session) => void, (s: Session) => void, Record<string, unknown>][] = [
+  const table: readonly [string, (s: Session) => unknown, (s: Session) => unknown, Record<string, unknown>][] = [
     ['a key that is set', (s) => s.set('x', 1), (s) => s.set('x', 2), { a: 1, cart: [1], x: 2 }],
     ['another key', (s) => s.set('x', 1), (s) => s.set('y', 2), { a: 1, cart: [1], x: 1, y: 2 }],
     ['a key that goes', (s) => s.set('x', 1), (s) => s.delete('a'), { cart: [1], x: 1 }],
     ['a new key that goes', (s) => s.set('x', 1), (s) => s.delete('x'), { a: 1, cart: [1] }],
     ['a clearing', (s) => s.set('x', 1), (s) => s.clear(), {}],
+    ['a change after a clearing', (s) => [s.clear(), s.update({ x: 1, y: 1 })], (s) => s.set('x', 2), { x: 2, y: 1 }],
     [
-      'a change after a clearing',
-      (s) => (s.clear(), s.update({ x: 1, y: 1 })),
-      (s) => s.set('x', 2),
-      { x: 2, y: 1 },
+      'a nested change',
+      (s) => s.set('x', [1]),
+      (s) => (s.get('x') as number[]).push(2),
+      { a: 1, cart: [1], x: [1, 2] },
     ],
-    ['a nested change', (s) => s.set('x', [1]), (s) => (s.get('x') as number[]).push(2), { a: 1, cart: [1], x: [1, 2] }],
     ['a nested value replaced', (s) => s.get('cart'), (s) => s.set('cart', 5), { a: 1, cart: 5 }],
   ]
   test.each(table)('%s is not forgotten', async (_name, before, during, after) => {
@@ -311,23 +311,26 @@ describe('while a save is under way', () => {
     ['cycleKey and a save', (s) => [s.cycleKey(), s.save()]],
   ]
   for (const turns of [0, 1, 2, 3, 5, 8]) {
-    test.each(begun)(`flush ${turns} turns into %s leaves nothing alive and brings nothing back`, async (_name, begin) => {
-      for (const rival of [false, true]) {
-        const it = await stand(make())
-        const [session, other] = [await it.open(), await it.open()]
-        session['secret'] = 1
-        if (rival) {
-          other['theirs'] = 1
-          await other.save()
+    test.each(begun)(
+      `flush ${turns} turns into %s leaves nothing alive and brings nothing back`,
+      async (_name, begin) => {
+        for (const rival of [false, true]) {
+          const it = await stand(make())
+          const [session, other] = [await it.open(), await it.open()]
+          session['secret'] = 1
+          if (rival) {
+            other['theirs'] = 1
+            await other.save()
+          }
+          const began = Promise.allSettled([begin(session)].flat())
+          for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
+          await session.flush()
+          await began
+          expect({ ...session }).toEqual({})
+          expect(session.sessionKey).toBeNull()
+          expect(await alive(it)).toBe(0)
         }
-        const began = Promise.allSettled([begin(session)].flat())
-        for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
-        await session.flush()
-        await began
-        expect({ ...session }).toEqual({})
-        expect(session.sessionKey).toBeNull()
-        expect(await alive(it)).toBe(0)
-      }
-    })
+      },
+    )
   }
 })

@@ -5,7 +5,13 @@ import { testClock } from '../../src/testing/clock.js'
 import { bareSite, sqliteEngine } from '../support/sites.js'
 
 const START = '2026-01-01T00:00:00Z'
-const RULES = { sessionCookieAge: 1000, sessionExpireAtBrowserClose: false, sessionAbsoluteAge: null }
+const RULES = {
+  sessionCookieAge: 1000,
+  sessionExpireAtBrowserClose: false,
+  sessionAbsoluteAge: null,
+  useTz: true,
+  timeZone: 'UTC',
+}
 
 describe('the age of what is stored', () => {
   const now = Date.parse(START)
@@ -61,7 +67,10 @@ describe('setExpiry', () => {
   test('seconds slide with each save, a moment does not', async () => {
     const turning = testClock(START)
     const sliding = bareSite({ clock: turning })
-    for (const [value, lives] of [[100, true], [new Date('2026-01-01T00:01:40Z'), false]] as const) {
+    for (const [value, lives] of [
+      [100, true],
+      [new Date('2026-01-01T00:01:40Z'), false],
+    ] as const) {
       turning.show(START)
       const session = sliding.sessions.open()
       session.setExpiry(value)
@@ -78,44 +87,50 @@ describe('setExpiry', () => {
 
 describe('sessionAbsoluteAge', () => {
   const LIMIT = 3600
-  test.each(['memory', 'db'] as const)('%s: a busy session lives until the limit, and not a second longer', async (name) => {
-    const clock = testClock(START)
-    const engine = name === 'db' ? sqliteEngine({ clock }).engine : undefined
-    const site = bareSite({ clock, sessionAbsoluteAge: LIMIT, sessionCookieAge: 600, engine })
-    const first = site.sessions.open()
-    first['visits'] = 0
-    await first.save()
-    const end = clock() + LIMIT * 1000
-    for (let second = 300; second < LIMIT; second += 300) {
-      clock.turn(300)
-      const session = site.sessions.open(first.sessionKey)
-      session['visits'] = Number(session['visits']) + 1
-      await session.save()
-      const loaded = await site.engine.load(first.sessionKey as string)
-      expect(loaded?.expires?.()).toBe(Math.min(end, clock() + 600_000))
-      expect(Date.parse(JSON.parse(loaded?.cells.get(EXPIRY_KEY) ?? '""'))).toBeLessThanOrEqual(end)
-      expect(session.getExpiryAge()).toBeLessThanOrEqual((end - clock()) / 1000)
-    }
-    clock.turn(299)
-    expect(site.sessions.open(first.sessionKey)['visits']).toBe(11)
-    clock.turn(1)
-    expect(site.sessions.open(first.sessionKey)['visits']).toBeUndefined()
-  })
+  test.each(['memory', 'db'] as const)(
+    '%s: a busy session lives until the limit, and not a second longer',
+    async (name) => {
+      const clock = testClock(START)
+      const engine = name === 'db' ? sqliteEngine({ clock }).engine : undefined
+      const site = bareSite({ clock, sessionAbsoluteAge: LIMIT, sessionCookieAge: 600, engine })
+      const first = site.sessions.open()
+      first['visits'] = 0
+      await first.save()
+      const end = clock() + LIMIT * 1000
+      for (let second = 300; second < LIMIT; second += 300) {
+        clock.turn(300)
+        const session = site.sessions.open(first.sessionKey)
+        session['visits'] = Number(session['visits']) + 1
+        await session.save()
+        const loaded = await site.engine.load(first.sessionKey as string)
+        expect(loaded?.expires?.()).toBe(Math.min(end, clock() + 600_000))
+        expect(Date.parse(JSON.parse(loaded?.cells.get(EXPIRY_KEY) ?? '""'))).toBeLessThanOrEqual(end)
+        expect(session.getExpiryAge()).toBeLessThanOrEqual((end - clock()) / 1000)
+      }
+      clock.turn(299)
+      expect(site.sessions.open(first.sessionKey)['visits']).toBe(11)
+      clock.turn(1)
+      expect(site.sessions.open(first.sessionKey)['visits']).toBeUndefined()
+    },
+  )
 
-  test.each([10 ** 6, new Date('2030-01-01T00:00:00Z'), 0])('an expiry of its own, %s, does not pass the limit', async (value) => {
-    const clock = testClock(START)
-    const site = bareSite({ clock, sessionAbsoluteAge: LIMIT })
-    const session = site.sessions.open()
-    session.setExpiry(value)
-    await session.save()
-    clock.turn(1)
-    session['a'] = 1
-    await session.save()
-    const loaded = await site.engine.load(session.sessionKey as string)
-    expect(loaded?.expires?.()).toBe(Date.parse(START) + LIMIT * 1000)
-    clock.turn(LIMIT)
-    expect(site.sessions.open(session.sessionKey).has('a')).toBe(false)
-  })
+  test.each([10 ** 6, new Date('2030-01-01T00:00:00Z'), 0])(
+    'an expiry of its own, %s, does not pass the limit',
+    async (value) => {
+      const clock = testClock(START)
+      const site = bareSite({ clock, sessionAbsoluteAge: LIMIT })
+      const session = site.sessions.open()
+      session.setExpiry(value)
+      await session.save()
+      clock.turn(1)
+      session['a'] = 1
+      await session.save()
+      const loaded = await site.engine.load(session.sessionKey as string)
+      expect(loaded?.expires?.()).toBe(Date.parse(START) + LIMIT * 1000)
+      clock.turn(LIMIT)
+      expect(site.sessions.open(session.sessionKey).has('a')).toBe(false)
+    },
+  )
 
   test('cycleKey begins no new life', async () => {
     const clock = testClock(START)

@@ -27,7 +27,11 @@ describe('delta and apply', () => {
   })
 
   test('what the others added stands before what we added, as in the dictionary they left', () => {
-    expect([...apply(cells({ a: '1', t: '2' }), delta(cells({ a: '1' }), cells({ a: '1', o: '3' }))).keys()]).toEqual(['a', 't', 'o'])
+    expect([...apply(cells({ a: '1', t: '2' }), delta(cells({ a: '1' }), cells({ a: '1', o: '3' }))).keys()]).toEqual([
+      'a',
+      't',
+      'o',
+    ])
   })
 })
 

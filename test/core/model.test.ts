@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { stateOf } from '../../src/core/dictionary.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { SessionEngine } from '../../src/core/types.js'
-import { SessionInterrupted } from '../../src/errors.js'
 import { memoryEngine } from '../../src/engines/memory.js'
+import { SessionInterrupted } from '../../src/errors.js'
 import { watched } from '../../src/testing/watched-engine.js'
 import { bareSite, sqliteEngine } from '../support/sites.js'
 
@@ -23,7 +23,11 @@ class Model {
   base: Data = new Map()
   now: Data = new Map()
   id: number | null = null
-  constructor(readonly store: Map<number, Data>) {}
+  readonly store: Map<number, Data>
+
+  constructor(store: Map<number, Data>) {
+    this.store = store
+  }
 
   open(id: number | null): void {
     const record = id === null ? undefined : this.store.get(id)
@@ -62,7 +66,8 @@ class Model {
     const theirs = new Map((this.id === null ? undefined : this.store.get(this.id)) ?? [])
     const text = (data: Data, key: string): string | undefined => JSON.stringify(data.get(key))
     for (const key of this.base.keys()) if (!this.now.has(key)) theirs.delete(key)
-    for (const key of this.now.keys()) if (text(this.now, key) !== text(this.base, key)) theirs.set(key, this.now.get(key))
+    for (const key of this.now.keys())
+      if (text(this.now, key) !== text(this.base, key)) theirs.set(key, this.now.get(key))
     return structuredClone(theirs)
   }
 
@@ -82,7 +87,10 @@ const steps = fc.array(
     step: fc.oneof<fc.Arbitrary<Step>[]>(
       fc.record({ do: fc.constantFrom('set', 'setDefault'), key, value }) as fc.Arbitrary<Step>,
       fc.record({ do: fc.constantFrom('delete', 'pop', 'push'), key }) as fc.Arbitrary<Step>,
-      fc.record({ do: fc.constant('update'), values: fc.dictionary(fc.constantFrom('a', 'b', 'd'), value) }) as fc.Arbitrary<Step>,
+      fc.record({
+        do: fc.constant('update'),
+        values: fc.dictionary(fc.constantFrom('a', 'b', 'd'), value),
+      }) as fc.Arbitrary<Step>,
       fc.record({ do: fc.constant('expiry'), seconds: fc.constantFrom(null, 0, 60, 3600) }) as fc.Arbitrary<Step>,
       fc.record({ do: fc.constantFrom('clear', 'flush', 'cycle', 'save', 'save', 'reopen') }) as fc.Arbitrary<Step>,
     ),

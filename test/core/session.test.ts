@@ -38,7 +38,15 @@ describe("each member marks what Django's marks", () => {
     ['get with a fallback', (s) => s.get('nothing', 'Guest'), 'Guest', ACCESSED],
     ['Object.keys', (s) => Object.keys(s), ['a', 'n'], ACCESSED],
     ['spread', (s) => ({ ...s }), { a: 1, n: [1] }, ACCESSED],
-    ['iteration', (s) => [...s], [['a', 1], ['n', [1]]], ACCESSED],
+    [
+      'iteration',
+      (s) => [...s],
+      [
+        ['a', 1],
+        ['n', [1]],
+      ],
+      ACCESSED,
+    ],
     ['s[k] = v', (s) => (s['a'] = 2), 2, MODIFIED],
     ['set', (s) => s.set('a', 2), undefined, MODIFIED],
     ['delete of what is there', (s) => s.delete('a'), true, MODIFIED],
@@ -113,17 +121,20 @@ describe('keys', () => {
     expect(bareSite().sessions.open('12345678').sessionKey).toBe('12345678')
   })
 
-  test.each(['../../etc/passwd', 'a'.repeat(129), 'with blank x', 'null\u0000byte'])('%j never reaches the store', (key) => {
-    const site = bareSite()
-    const asked: string[] = []
-    const { load } = site.engine
-    site.engine.load = (given) => {
-      asked.push(given)
-      return load.call(site.engine, given)
-    }
-    expect(site.sessions.open(key)['a']).toBeUndefined()
-    expect(asked).toEqual([])
-  })
+  test.each(['../../etc/passwd', 'a'.repeat(129), 'with blank x', 'null\u0000byte'])(
+    '%j never reaches the store',
+    (key) => {
+      const site = bareSite()
+      const asked: string[] = []
+      const { load } = site.engine
+      site.engine.load = (given) => {
+        asked.push(given)
+        return load.call(site.engine, given)
+      }
+      expect(site.sessions.open(key)['a']).toBeUndefined()
+      expect(asked).toEqual([])
+    },
+  )
 
   test('names of Object.prototype are data like any other, and absent until they are set', async () => {
     const site = bareSite()

@@ -169,20 +169,26 @@ describe('memory', () => {
 })
 
 describe('db', () => {
-  test.each(['', 'garbage', 'e30:1r31eq:AAAA'])('a row that does not verify (%j) is empty data, and the next save replaces it', async (text) => {
-    const clock = testClock()
-    const { engine, database } = sqliteEngine({ clock })
-    await engine.create(KEY, record(clock, { a: '1' }))
-    await database.prepare('UPDATE django_session SET session_data = ?').run(text)
-    const loaded = await engine.load(KEY)
-    expect(loaded).toMatchObject({ corrupted: true, version: text })
-    expect(loaded?.cells.size).toBe(0)
-    expect(await engine.save(KEY, record(clock, { a: '2' }), loaded?.version)).toHaveProperty('version')
-    expect((await engine.load(KEY))?.cells.get('a')).toBe('2')
-  })
+  test.each(['', 'garbage', 'e30:1r31eq:AAAA'])(
+    'a row that does not verify (%j) is empty data, and the next save replaces it',
+    async (text) => {
+      const clock = testClock()
+      const { engine, database } = sqliteEngine({ clock })
+      await engine.create(KEY, record(clock, { a: '1' }))
+      await database.prepare('UPDATE django_session SET session_data = ?').run(text)
+      const loaded = await engine.load(KEY)
+      expect(loaded).toMatchObject({ corrupted: true, version: text })
+      expect(loaded?.cells.size).toBe(0)
+      expect(await engine.save(KEY, record(clock, { a: '2' }), loaded?.version)).toHaveProperty('version')
+      expect((await engine.load(KEY))?.cells.get('a')).toBe('2')
+    },
+  )
 
   test('expire_date is text as Django writes it, in UTC or in the local zone', async () => {
-    for (const [useTz, written] of [[true, '2026-01-01 00:01:00.250000'], [false, '2025-12-31 18:01:00.250000']] as const) {
+    for (const [useTz, written] of [
+      [true, '2026-01-01 00:01:00.250000'],
+      [false, '2025-12-31 18:01:00.250000'],
+    ] as const) {
       const clock = testClock()
       const { engine, database } = sqliteEngine({ clock, useTz, timeZone: 'America/Chicago' })
       await engine.create(KEY, record(clock, {}, 60.25))
@@ -238,7 +244,8 @@ describe('signed cookies', () => {
   test('a cookie that browsers would not keep is refused, and says which keys take the room', () => {
     const clock = testClock()
     const noise = Array.from({ length: 900 }, (_, i) => `${i * 7919}`).join('-')
-    const create = () => make(clock).create('unused', record(clock, { small: '1', noise: JSON.stringify(noise.repeat(3)) }))
+    const create = () =>
+      make(clock).create('unused', record(clock, { small: '1', noise: JSON.stringify(noise.repeat(3)) }))
     expect(create).toThrow(CookieTooLarge)
     expect(create).toThrow(/'noise'/)
     expect(create).not.toThrow(/7919/)

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { getToken } from '../../src/adapters/api.js'
+import { getToken, messages } from '../../src/adapters/api.js'
 import type { Session } from '../../src/core/session-types.js'
 import { Client } from '../../src/testing/index.js'
 import { adapters, given, live } from './live.js'
@@ -22,7 +22,9 @@ async function cachingProxy(origin: string) {
   const counts = { hits: 0 }
   const server = createServer(async (incoming, outgoing) => {
     const url = incoming.url as string
-    const known = stored.get(url)?.find(({ vary }) => vary.every(([name, value]) => (incoming.headers[name] ?? '') === value))
+    const known = stored
+      .get(url)
+      ?.find(({ vary }) => vary.every(([name, value]) => (incoming.headers[name] ?? '') === value))
     if (known !== undefined) {
       counts.hits++
       outgoing.writeHead(known.status, known.headers)
@@ -34,7 +36,11 @@ async function cachingProxy(origin: string) {
     const body = Buffer.concat((await answer.toArray()) as Buffer[])
     const { vary = '', 'cache-control': control = '' } = answer.headers
     if (!/\b(private|no-store)\b/i.test(control) && vary !== '*') {
-      const names = vary.toLowerCase().split(',').map((name) => name.trim()).filter(Boolean)
+      const names = vary
+        .toLowerCase()
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean)
       const entry: Stored = {
         vary: names.map((name) => [name, String(incoming.headers[name] ?? '')]),
         status: answer.statusCode as number,
@@ -89,7 +95,12 @@ test.each(adapters.flatMap((adapter) => [false, true, 'django' as const].map((ev
     const visitors: Client[] = []
     try {
       for (const verb of [...Object.keys(verbs), 'nothing', 'token']) {
-        const [ann, bob, nobody, another] = [0, 1, 2, 3].map(() => new Client(proxy.origin)) as [Client, Client, Client, Client]
+        const [ann, bob, nobody, another] = [0, 1, 2, 3].map(() => new Client(proxy.origin)) as [
+          Client,
+          Client,
+          Client,
+          Client,
+        ]
         visitors.push(ann, bob, nobody, another)
         await ann.get(`/enter-ann?${verb}`)
         await bob.get(`/enter-bob?${verb}`)
@@ -136,4 +147,15 @@ test.each([
     const page = await site.visitor().get('/', { headers: { Vary: 'X-Evil' } })
     expect(page.headers.vary?.trim()).toBe(after.trim())
   }
+})
+
+test('T22: a page that leaves a message in a cookie is for one visitor only', async () => {
+  await using site = await live('node', {}, (incoming, response) => {
+    response.setHeader('Cache-Control', 'public, max-age=600')
+    messages.info(incoming, 'saved')
+    response.end()
+  })
+  const page = await site.visitor().get('/')
+  expect(given(page.setCookies, 'messages')).toHaveLength(1)
+  expect(page.headers).toMatchObject({ vary: 'Cookie', 'cache-control': 'max-age=600, private' })
 })

@@ -84,7 +84,12 @@ describe.each(adapters)('over %s', (adapter) => {
       ['Content-Type: x'],
       ['Content-Type: application/csp-report'],
     ]
-    const bodies = ['', `csrfmiddlewaretoken=${foreign}`, `--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n${foreign}\r\n--x--`, '{"csrfmiddlewaretoken":"x"}']
+    const bodies = [
+      '',
+      `csrfmiddlewaretoken=${foreign}`,
+      `--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n${foreign}\r\n--x--`,
+      '{"csrfmiddlewaretoken":"x"}',
+    ]
     for (const lines of types) {
       for (const body of bodies) {
         for (const known of [[], [cookie]]) {
@@ -110,7 +115,11 @@ describe.each(adapters)('over %s', (adapter) => {
 })
 
 test('T34: over Fetch, cookies of more than 16 KiB are refused with 431, unread', async () => {
-  const middleware = fetchSojourn({ secretKey: SECRET, sessionEngine: 'memory', databases: { default: 'sqlite::memory:' } })
+  const middleware = fetchSojourn({
+    secretKey: SECRET,
+    sessionEngine: 'memory',
+    databases: { default: 'sqlite::memory:' },
+  })
   const page = vi.fn(() => new Response('page'))
   const withSession = middleware(page)
   const ask = (length: number): Promise<Response> =>
@@ -128,10 +137,16 @@ test('T34: over Fetch, cookies of more than 16 KiB are refused with 431, unread'
 })
 
 test('T43: over HTTP with compression, tokens never repeat and a packed page does not tell a right guess', async () => {
-  const middleware = expressSojourn({ secretKey: SECRET, sessionEngine: 'memory', databases: { default: 'sqlite::memory:' } })
+  const middleware = expressSojourn({
+    secretKey: SECRET,
+    sessionEngine: 'memory',
+    databases: { default: 'sqlite::memory:' },
+  })
   const app = express()
   app.use(compression({ threshold: 0 }), middleware, (request, response) => {
-    response.type('html').send(`<p>${String(request.query.guess)}</p><form><input name="t" value="${getToken(request)}"></form>`)
+    response
+      .type('html')
+      .send(`<p>${String(request.query.guess)}</p><form><input name="t" value="${getToken(request)}"></form>`)
   })
   const { origin, close } = await serve(app)
   const visitor = new Client(origin)

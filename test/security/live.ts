@@ -2,13 +2,13 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import express from 'express'
-import type { SettingsInput } from '../../src/core/settings.js'
-import type { Site } from '../../src/core/site.js'
-import type { Database } from '../../src/databases/database.js'
-import { sqlite } from '../../src/databases/sqlite.js'
-import { authTables } from '../../src/auth/schema.js'
 import { sojourn as expressSojourn } from '../../src/adapters/express.js'
 import { sojourn as nodeSojourn } from '../../src/adapters/node.js'
+import { authTables } from '../../src/auth/schema.js'
+import type { SettingsInput } from '../../src/core/settings.js'
+import type { Site } from '../../src/core/site.js'
+import type { Database, Row } from '../../src/databases/database.js'
+import { sqlite } from '../../src/databases/sqlite.js'
 import { sessionTables } from '../../src/engines/db.js'
 import { Client, serve } from '../../src/testing/index.js'
 import { SECRET } from '../support/sites.js'
@@ -76,7 +76,7 @@ export function memoryDatabase(): Database {
 
 export function keysOf(database: Database): string[] {
   const rows = database.prepare('SELECT session_key FROM django_session').all()
-  return (rows as readonly { session_key: string }[]).map((row) => row.session_key)
+  return (rows as readonly Row[]).map((row) => row.session_key as string)
 }
 
 /** What a server says to these bytes, until it closes the connection; `halfClosed` closes our side once they are sent. */

@@ -34,7 +34,8 @@ const copying =
         copy(request.session, body)
       } catch (error) {
         response.statusCode = 400
-        return response.end((error as { code?: string }).code)
+        response.end((error as { code?: string }).code)
+        return
       }
     }
     response.end(await whoami(request))
@@ -111,7 +112,14 @@ describe.each(adapters)('over %s', (adapter) => {
     await using site = await live(adapter, settings, copying(copy))
     const victim = await userBackend(site.site).createUser('victim', 'correct horse')
     const attacker = site.visitor()
-    for (const name of ['_auth_user_id', '_auth_user_backend', '_auth_user_hash', '_session_expiry', '_csrftoken', '_messages']) {
+    for (const name of [
+      '_auth_user_id',
+      '_auth_user_backend',
+      '_auth_user_hash',
+      '_session_expiry',
+      '_csrftoken',
+      '_messages',
+    ]) {
       const body = JSON.stringify({ [name]: name.endsWith('id') ? String(victim.id) : MODEL, colour: 'red' })
       const refused = await attacker.request('POST', '/', { body })
       expect([refused.status, refused.text]).toEqual([400, 'reserved_name'])

@@ -1,12 +1,12 @@
+import * as zlib from 'node:zlib'
 import { createDeflate } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import * as zlib from 'node:zlib'
-import type { Page } from './live.js'
-import { given, live } from './live.js'
+import { signedCodec } from '../../src/codecs/signed.js'
 import { base64url } from '../../src/wire/crypto.js'
 import { JsonSigner, Signer } from '../../src/wire/signing.js'
 import { SECRET } from '../support/sites.js'
-import { signedCodec } from '../../src/codecs/signed.js'
+import type { Page } from './live.js'
+import { given, live } from './live.js'
 
 // The real inflateSync, watched.
 vi.mock('node:zlib', async (importOriginal) => {
@@ -87,12 +87,12 @@ describe('T32: __proto__, constructor and prototype', () => {
     const value = '{"x":1,"__proto__":{"x":2},"constructor":{"prototype":{"x":3}}}'
     const body = `{${names.map((name) => `"${name}":${value}`).join(',')}}`
     const nothing = (await visitor.get('/')).json<[string, boolean, unknown][]>()
-    expect(nothing.every(([, has, got]) => !has && got === undefined || got === null)).toBe(true)
+    expect(nothing.every(([, has, got]) => (!has && got === undefined) || got === null)).toBe(true)
     const expected = `[${names.map((name) => `["${name}",true,${value}]`).join(',')}]`
     expect((await visitor.request('POST', '/', { body })).text).toBe(expected)
     expect((await visitor.get('/')).text).toBe(expected)
     expect(({} as { x?: unknown }).x).toBeUndefined()
-    const [row] = site.database.prepare('SELECT session_data FROM django_session').all()
+    const row = await site.database.prepare('SELECT session_data FROM django_session').get()
     const signer = new JsonSigner({ key: SECRET, salt: 'django.contrib.sessions.SessionStore' })
     expect(JSON.parse(signer.unsign(row?.session_data as string) as string)).toEqual(JSON.parse(body))
   })

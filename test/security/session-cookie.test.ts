@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { logout } from '../../src/adapters/api.js'
 import { Scope } from '../../src/core/scope.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { sojourn } from '../../src/sojourn.js'
 import { watched } from '../../src/testing/index.js'
-import { randomString } from '../../src/wire/crypto.js'
 import { parseCookies } from '../../src/wire/cookies.js'
+import { randomString } from '../../src/wire/crypto.js'
 import { findDjango } from '../django/home.js'
 import { type Django, startDjango } from '../django/server.js'
 import { requestHead, responseHead, SECRET } from '../support/sites.js'
@@ -26,7 +26,17 @@ describe.skipIf('missing' in home)('T05: against a real Django', () => {
   afterAll(() => django?.stop())
 
   test('100,000 cookie headers are read as Django reads them, so the last of a name wins', async () => {
-    const name = fc.constantFrom('sessionid', 'sessionid', 'csrftoken', 'SessionID', '__Host-sessionid', '$Version', '', 'a b', '"sessionid"')
+    const name = fc.constantFrom(
+      'sessionid',
+      'sessionid',
+      'csrftoken',
+      'SessionID',
+      '__Host-sessionid',
+      '$Version',
+      '',
+      'a b',
+      '"sessionid"',
+    )
     const byte = fc.constantFrom(...'ab019 \t";=,\\[]{}()<>/@:?$%+-_é')
     const value = fc.oneof(
       fc.constantFrom(A, B, '""', '"', '"x', 'x"', `"${A}"`, '"a\\073b"', '"\\""', '"\\400"', ''),
@@ -131,7 +141,7 @@ describe.each(adapters)('over %s', (adapter) => {
     poisoned.set('name', 'somebody')
     await poisoned.save()
     const { length } = site.keys()
-    const row = site.database.prepare('SELECT session_data, expire_date FROM django_session').all()[0]
+    const row = await site.database.prepare('SELECT session_data, expire_date FROM django_session').get()
     for (const key of ['', ...Array.from({ length: 7 }, (_, i) => 'x'.repeat(i + 1))]) {
       site.database
         .prepare('INSERT INTO django_session (session_key, session_data, expire_date) VALUES (?, ?, ?)')
@@ -214,7 +224,8 @@ test.each([false, true] as const)(
     let deletions = 0
     for (let i = 0; i < 200_000; i++) {
       const leaves = i % 2 === 1
-      const cookie = leaves && i % 4 === 1 ? undefined : `sessionid=${randomString(32, 'abcdefghijklmnopqrstuvwxyz0123456789')}`
+      const cookie =
+        leaves && i % 4 === 1 ? undefined : `sessionid=${randomString(32, 'abcdefghijklmnopqrstuvwxyz0123456789')}`
       const request = {}
       const scope = Scope.open(site, request, requestHead(cookie === undefined ? {} : { cookie }))
       await scope.begin()

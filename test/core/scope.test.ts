@@ -1,0 +1,230 @@
+import { inspect } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { Scope, scopeOf } from '../../src/core/scope.js'
+import type { Session } from '../../src/core/session-types.js'
+import type { Site } from '../../src/core/site.js'
+import { memoryEngine } from '../../src/engines/memory.js'
+import { NoScope, SessionNotLoaded, SessionSealed, StoreUnavailable } from '../../src/errors.js'
+import { testClock } from '../../src/testing/clock.js'
+import { type Watching, watched } from '../../src/testing/watched-engine.js'
+import { bareSite, type RecordedHead, requestHead, responseHead, SECRET } from '../support/sites.js'
+
+const KEY = 'k'.repeat(32)
+const HOUR = 3600
+
+function setUp(settings: Parameters<typeof bareSite>[0] = {}, watching: Watching = {}) {
+  const clock = testClock()
+  const engine = watched(memoryEngine({ clock }), watching)
+  const site = bareSite({ clock, engine, sessionCookieAge: HOUR, ...settings })
+  return { clock, engine, site }
+}
+
+/** One request from its cookie to its head. */
+async function visit(
+  site: Site,
+  cookie: string | undefined,
+  handler: (session: Session) => unknown = () => undefined,
+  status = 200,
+): Promise<RecordedHead> {
+  const scope = Scope.open(site, {}, requestHead(cookie === undefined ? {} : { cookie }))
+  const head = responseHead(status)
+  await scope.begin()
+  await handler(scope.session)
+  await scope.finish(head)
+  return head
+}
+
+async function keep(site: Site): Promise<void> {
+  await site.engine.create(KEY, { cells: new Map([['a', '1']]), expires: site.settings.clock() + HOUR * 1000 })
+}
+
+const COOKIE = `sessionid=${KEY}`
+
+describe('nothing happens for nothing', () => {
+  test('no cookie and no write: no I/O and no header', async () => {
+    const { site, engine } = setUp()
+    const head = await visit(site, undefined)
+    expect([engine.count(), head.cookies, head.headers.size]).toEqual([0, [], 0])
+  })
+
+  test('a page that only reads writes nothing', async () => {
+    const { site, engine } = setUp()
+    await keep(site)
+    engine.recount()
+    const head = await visit(site, COOKIE, (session) => session['a'])
+    expect(engine.asked).toEqual(['load'])
+    expect(head.cookies).toEqual([])
+    expect(head.get('Vary')).toBe('Cookie')
+  })
+
+  test('a write stores first and sends the cookie, privately', async () => {
+    const { site, engine } = setUp()
+    const head = await visit(site, undefined, (session) => (session['a'] = 1))
+    expect(engine.asked).toEqual(['create'])
+    expect(head.cookies).toHaveLength(1)
+    expect(head.cookies[0]).toMatch(/^sessionid=[a-z0-9]{32}; .*HttpOnly/)
+    expect(head.get('Cache-Control')).toBe('private')
+  })
+
+  test('a cookie that names nothing is deleted', async () => {
+    const { site } = setUp()
+    const head = await visit(site, COOKIE, (session) => session['a'])
+    expect(head.cookies[0]).toMatch(/^sessionid=""?;.*Max-Age=0|^sessionid=;.*Max-Age=0/)
+  })
+
+  test('a failed request keeps nothing', async () => {
+    const { site, engine } = setUp()
+    const head = await visit(site, undefined, (session) => (session['a'] = 1), 500)
+    expect([engine.count(), head.cookies]).toEqual([0, []])
+  })
+})
+
+describe('the end of a session that is only read', () => {
+  test('sessionSaveEveryRequest moves the end and never the data', async () => {
+    const { site, engine, clock } = setUp({ sessionSaveEveryRequest: true })
+    await keep(site)
+    engine.recount()
+    clock.turn(HOUR / 2)
+    const head = await visit(site, COOKIE)
+    expect(engine.asked).not.toContain('save')
+    expect(engine.asked).toContain('touch')
+    expect(head.cookies).toHaveLength(1)
+    clock.turn(HOUR - 1)
+    expect(await engine.load(KEY)).not.toBeNull()
+  })
+
+  test('sessionSaveEveryRequest of Django saves', async () => {
+    const { site, engine } = setUp({ sessionSaveEveryRequest: 'django' })
+    await keep(site)
+    engine.recount()
+    await visit(site, COOKIE)
+    expect(engine.asked).toEqual(['load', 'save'])
+  })
+
+  test('sessionTouchAfter moves it at most once in so many seconds', async () => {
+    const { site, engine, clock } = setUp({ sessionTouchAfter: 600 })
+    await keep(site)
+    const read = (session: Session): unknown => session['a']
+    await visit(site, COOKIE, read)
+    clock.turn(600)
+    await visit(site, COOKIE, read)
+    expect(engine.count('touch')).toBe(0)
+    clock.turn(1)
+    await visit(site, COOKIE, read)
+    await visit(site, COOKIE, read)
+    expect(engine.count('touch')).toBe(1)
+    expect(engine.count('save')).toBe(0)
+  })
+
+  test('a page that never looks at its session moves nothing with sessionTouchAfter', async () => {
+    const { site, engine, clock } = setUp({ sessionTouchAfter: 600 })
+    await keep(site)
+    engine.recount()
+    clock.turn(1800)
+    await visit(site, COOKIE)
+    expect(engine.count()).toBe(0)
+  })
+})
+
+describe('a store across a network', () => {
+  test('is asked before the handler', async () => {
+    const { site } = setUp({}, { delay: 0 })
+    await keep(site)
+    await visit(site, COOKIE, (session) => expect(session['a']).toBe(1))
+  })
+
+  test('with sessionPrefetch false it is not asked, and touching the session says so', async () => {
+    const { site, engine } = setUp({ sessionPrefetch: false }, { delay: 0 })
+    await keep(site)
+    engine.recount()
+    await visit(site, COOKIE)
+    expect(engine.count()).toBe(0)
+    await visit(site, COOKIE, async (session) => {
+      expect(() => session['a']).toThrow(SessionNotLoaded)
+      await session.load()
+      expect(session['a']).toBe(1)
+    })
+  })
+
+  test('what nobody awaited is stored before the head leaves', async () => {
+    const { site, engine } = setUp({}, { delay: 0 })
+    await keep(site)
+    const head = await visit(site, COOKIE, (session) => void session.cycleKey())
+    expect(await engine.exists(KEY)).toBe(false)
+    expect(head.cookies[0]).not.toContain(KEY)
+  })
+})
+
+describe('a store that fails', () => {
+  test.each([{}, { delay: 0 }])('is remembered, thrown at each touch, and the cookie stays (%j)', async (watching) => {
+    const { site, engine } = setUp({}, watching)
+    await keep(site)
+    engine.fail = ['load']
+    const head = await visit(site, COOKIE, (session) => {
+      for (let i = 0; i < 2; i++) expect(() => session['a']).toThrow(StoreUnavailable)
+      expect(() => (session['b'] = 1)).toThrow(StoreUnavailable)
+    })
+    expect(head.cookies).toEqual([])
+  })
+
+  test('serves a page that uses no session all the same', async () => {
+    const { site, engine } = setUp({}, { delay: 0 })
+    await keep(site)
+    engine.fail = ['load']
+    expect((await visit(site, COOKIE)).cookies).toEqual([])
+  })
+
+  test('at the save is an error, never a false success, and no key is in it', async () => {
+    const { site, engine } = setUp()
+    await keep(site)
+    engine.fail = ['save']
+    const failing = visit(site, COOKIE, (session) => (session['b'] = 1))
+    await expect(failing).rejects.toThrow(StoreUnavailable)
+    await expect(failing).rejects.not.toThrow(KEY)
+    await expect(failing).rejects.toMatchObject({ status: 503, headers: { 'Retry-After': '1' } })
+  })
+
+  test('that hangs is given up after the deadline', async () => {
+    const { site, engine } = setUp({ sessionStoreTimeout: 0.02 }, { hang: [] })
+    await keep(site)
+    engine.hang = ['load']
+    await visit(site, COOKIE, (session) => expect(() => session['a']).toThrow(StoreUnavailable))
+    engine.hang = ['create']
+    await expect(visit(site, undefined, (session) => (session['a'] = 1))).rejects.toThrow(StoreUnavailable)
+  })
+})
+
+test('what is changed after the head has left is an error, except by transact', async () => {
+  const { site } = setUp()
+  let late: Session | undefined
+  await visit(site, undefined, (session) => {
+    session['a'] = 1
+    late = session
+  })
+  expect(() => (late as Session).set('b', 2)).toThrow(SessionSealed)
+  expect(() => (late as Session).cycleKey()).toThrow(SessionSealed)
+  await late?.transact((session) => session.set('b', 2))
+  expect({ ...site.sessions.open(late?.sessionKey ?? null) }).toEqual({ a: 1, b: 2 })
+})
+
+test('a request without a middleware has no scope, and says so', () => {
+  expect(() => scopeOf({})).toThrow(NoScope)
+  const { site } = setUp()
+  const raw = {}
+  const scope = Scope.open(site, raw, requestHead())
+  for (const wrapped of [raw, { raw }, { req: raw }, { request: raw }]) expect(scopeOf(wrapped)).toBe(scope)
+  expect(Scope.of(bareSite(), raw)).toBeUndefined()
+})
+
+test('T27 a log that prints a request prints no secret and no session key', async () => {
+  const site = bareSite()
+  const request = {}
+  const scope = Scope.open(site, request, requestHead())
+  await scope.begin()
+  scope.session.set('a', 1)
+  await scope.finish(responseHead())
+  const printed = inspect(request, { depth: 99, showHidden: true })
+  expect(printed).not.toContain(SECRET)
+  expect(scope.session.sessionKey).toHaveLength(32)
+  expect(printed).not.toContain(scope.session.sessionKey as string)
+})
