@@ -67,16 +67,16 @@ export function skipBlanks(text: string, start: number): number {
   return i
 }
 
-/** Whether some key in a JSON text is written with an escape. Linear: from string to string. */
+/** Whether some key in a JSON text is written with an backslash. Linear: from string to string. */
 export function hasEscapedKey(text: string): boolean {
-  let escape = text.indexOf('\\')
-  if (escape < 0) return false
+  let backslash = text.indexOf('\\')
+  if (backslash < 0) return false
   for (let start = text.indexOf('"'); start >= 0; ) {
     const end = stringEnd(text, start)
     if (end < 0) return false
-    if (escape < start) escape = text.indexOf('\\', start)
-    if (escape < 0) return false
-    if (escape < end && text.charCodeAt(skipBlanks(text, end)) === COLON) return true
+    if (backslash < start) backslash = text.indexOf('\\', start)
+    if (backslash < 0) return false
+    if (backslash < end && text.charCodeAt(skipBlanks(text, end)) === COLON) return true
     start = text.indexOf('"', end)
   }
   return false
