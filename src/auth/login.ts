@@ -95,7 +95,8 @@ export function logoutScope(scope: Scope): MaybePromise<void> {
 
 /**
  * After a change of the password: gives this session a new key and, if it is this user's, the new hash, so that it goes on while all
- * other sessions of the user end. Mirrors `update_session_auth_hash`.
+ * other sessions of the user end. Mirrors `update_session_auth_hash`. Ask `getUser(request)` before the password changes: afterwards the
+ * session's old hash no longer fits, and the session counts as somebody else's.
  *
  * @param user the user as it is stored now, as `setPassword` returns it
  */

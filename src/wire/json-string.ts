@@ -67,7 +67,7 @@ export function skipBlanks(text: string, start: number): number {
   return i
 }
 
-/** Whether some key in a JSON text is written with an backslash. Linear: from string to string. */
+/** Whether some key in a JSON text is written with an escape. Linear: from string to string. */
 export function hasEscapedKey(text: string): boolean {
   let backslash = text.indexOf('\\')
   if (backslash < 0) return false
