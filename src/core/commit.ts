@@ -126,13 +126,19 @@ function saved(
   state.keep(record.cells, outcome.version, revision)
 }
 
-/** Moves only the end of the session; the data stay as they are in the store. False if the session is gone. */
+/**
+ * Moves only the end of the session; the data stay as they are in the store. False if there is no such session. Where it
+ * ends is written in the data (its own expiry, the absolute limit), so they are fetched first; a session from before there
+ * was a limit is saved, to begin its count.
+ */
 export function touch(state: SessionState): MaybePromise<boolean> {
-  const key = state.key as string
-  const expires = recordOf(state).expires
-  const touched = state.store.touch(key, expires)
-  if (touched !== null) return chain(touched, (outcome) => outcome === 'saved')
-  return chain(save(state), () => true)
+  return chain(load(state), (): MaybePromise<boolean> => {
+    const { key, baseline, store } = state
+    if (key === null) return false
+    const { cells, expires } = recordOf(state)
+    const touched = delta(baseline, cells).size === 0 ? store.touch(key, expires) : null
+    return touched === null ? chain(save(state), () => true) : chain(touched, (outcome) => outcome === 'saved')
+  })
 }
 
 /** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */

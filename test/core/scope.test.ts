@@ -228,3 +228,68 @@ test('T27 a log that prints a request prints no secret and no session key', asyn
   expect(scope.session.sessionKey).toHaveLength(32)
   expect(printed).not.toContain(scope.session.sessionKey as string)
 })
+
+describe('sessionSaveEveryRequest on a page that never looks at its session', () => {
+  test.each([{}, { delay: 0 }])("keeps the session's own expiry (%o)", async (watching) => {
+    const { site, clock } = setUp({ sessionSaveEveryRequest: true, sessionPrefetch: false }, watching)
+    const session = site.sessions.open()
+    session.setExpiry(60)
+    await session.save()
+    const scope = Scope.open(site, {}, requestHead({ cookie: `sessionid=${session.sessionKey}` }))
+    await scope.begin()
+    const response = responseHead()
+    await scope.finish(response)
+    expect(response.cookies[0]).toContain('Max-Age=60')
+    clock.turn(61)
+    expect(await site.engine.load(session.sessionKey as string)).toBeNull()
+  })
+
+  test.each([{}, { delay: 0 }])('never passes the absolute limit (%o)', async (watching) => {
+    const { site, clock } = setUp(
+      { sessionSaveEveryRequest: true, sessionPrefetch: false, sessionAbsoluteAge: 2 * HOUR },
+      watching,
+    )
+    const session = site.sessions.open()
+    session.set('a', 1)
+    await session.save()
+    for (let minute = 0; minute < 119; minute += 17) {
+      clock.turn(17 * 60)
+      const scope = Scope.open(site, {}, requestHead({ cookie: `sessionid=${session.sessionKey}` }))
+      await scope.begin()
+      await scope.finish(responseHead())
+    }
+    clock.turn(3 * 60)
+    expect(await site.engine.load(session.sessionKey as string)).toBeNull()
+  })
+
+  test('begins to count for a session from before there was a limit', async () => {
+    const { site, engine, clock } = setUp()
+    const session = site.sessions.open()
+    session.set('a', 1)
+    await session.save()
+    const limited = bareSite({
+      clock,
+      engine,
+      sessionSaveEveryRequest: true,
+      sessionCookieAge: HOUR,
+      sessionAbsoluteAge: HOUR,
+    })
+    for (let visit = 0; visit < 3; visit++) {
+      const scope = Scope.open(limited, {}, requestHead({ cookie: `sessionid=${session.sessionKey}` }))
+      await scope.begin()
+      await scope.finish(responseHead())
+      clock.turn(HOUR / 2)
+    }
+    expect(await engine.load(session.sessionKey as string)).toBeNull()
+  })
+
+  test('a cookie that names no session gets none, and is left alone (T11)', async () => {
+    const { site, engine } = setUp({ sessionSaveEveryRequest: true })
+    const scope = Scope.open(site, {}, requestHead({ cookie: `sessionid=${KEY}` }))
+    await scope.begin()
+    const response = responseHead()
+    await scope.finish(response)
+    expect(response.cookies).toEqual([])
+    expect(engine.asked).toEqual(['load'])
+  })
+})
