@@ -83,7 +83,6 @@ export class SessionState {
   /** Keys that were removed at some time: set again, they move to the end, as in a Python dict. */
   #moved: Set<string> | null = null
   #handed: Map<string, Handed> | null = null
-  #cleared = false
 
   constructor(store: Store, key: string | null) {
     this.store = store
@@ -101,7 +100,7 @@ export class SessionState {
   has(key: string): boolean {
     this.touch()
     if (this.#changes?.has(key)) return this.#changes.get(key) !== REMOVED
-    return !this.#cleared && this.baseline.has(key)
+    return this.baseline.has(key)
   }
 
   keys(): string[] {
@@ -168,7 +167,9 @@ export class SessionState {
   clear(): void {
     this.#change()
     this.#forget()
-    this.#cleared = true
+    const gone = [...this.baseline.keys()]
+    this.#changes = new Map(gone.map((key) => [key, REMOVED]))
+    this.#moved = new Set(gone)
   }
 
   /** `session.modified = true`: save even though no key seems changed. Django's way out for nested changes. */
@@ -258,15 +259,13 @@ export class SessionState {
   cells(): Cells {
     const changes = this.#changes
     const handed = this.#handed
-    if (!changes?.size && !handed?.size && !this.#cleared) return this.baseline
+    if (!changes?.size && !handed?.size) return this.baseline
     const cells = new Map<string, string>()
-    if (!this.#cleared) {
-      for (const [key, text] of this.baseline) {
-        if (this.#moved?.has(key)) continue
-        const given = handed?.get(key)
-        if (changes?.has(key)) cells.set(key, encodeJson(changes.get(key), text))
-        else cells.set(key, given !== undefined && isChanged(given) ? encodeJson(given.value, given.text) : text)
-      }
+    for (const [key, text] of this.baseline) {
+      if (this.#moved?.has(key)) continue
+      const given = handed?.get(key)
+      if (changes?.has(key)) cells.set(key, encodeJson(changes.get(key), text))
+      else cells.set(key, given !== undefined && isChanged(given) ? encodeJson(given.value, given.text) : text)
     }
     if (changes) {
       for (const [key, value] of changes) {
@@ -327,7 +326,6 @@ export class SessionState {
     for (const [key, value] of changes ?? []) if (typeof value === 'object') this.#watch(key, value, cells)
     this.#changes = null
     this.#moved = null
-    this.#cleared = false
     this.unsaved = false
     this.rebase(cells, version)
     for (const [key, text] of late) this.#redo(key, text === null ? REMOVED : changes?.get(key))
@@ -355,19 +353,17 @@ export class SessionState {
   /** Forgets all data and what was changed, as `clear` and `flush` do. */
   forget(): void {
     this.#forget()
-    this.#cleared = false
     this.rebase(NO_CELLS, undefined)
   }
 
   /** The changes made so far, to be put back when `transact` has to begin again. */
   snapshot(): () => void {
     this.settle()
-    const [changes, moved, cleared, unsaved] = [this.#changes, this.#moved, this.#cleared, this.unsaved]
+    const [changes, moved, unsaved] = [this.#changes, this.#moved, this.unsaved]
     return () => {
       this.unsaved = unsaved
       this.#changes = changes && new Map(changes)
       this.#moved = moved && new Set(moved)
-      this.#cleared = cleared
       this.#handed = null
     }
   }
@@ -389,7 +385,6 @@ export class SessionState {
 
   #value(key: string): unknown {
     if (this.#changes?.has(key)) return this.#changes.get(key)
-    if (this.#cleared) return REMOVED
     const given = this.#handed?.get(key)
     if (given !== undefined) return given.value
     const text = this.baseline.get(key)
@@ -403,8 +398,8 @@ export class SessionState {
   }
 
   #keys(): string[] {
-    if (!this.#changes && !this.#cleared) return [...this.baseline.keys()]
-    const keys = this.#cleared ? [] : [...this.baseline.keys()].filter((key) => !this.#moved?.has(key))
+    if (!this.#changes) return [...this.baseline.keys()]
+    const keys = [...this.baseline.keys()].filter((key) => !this.#moved?.has(key))
     const known = new Set(keys)
     for (const [key, value] of this.#changes ?? []) if (value !== REMOVED && !known.has(key)) keys.push(key)
     return keys

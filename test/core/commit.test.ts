@@ -77,6 +77,17 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
     expect(two['x']).toBe(1)
   })
 
+  test('clear removes what this request knew, not what another one added meanwhile', async () => {
+    const { open, held, key } = await stand(make())
+    const [one, two] = [await open(), await open()]
+    one.clear()
+    two['theirs'] = 1
+    await two.save()
+    await one.save()
+    expect(await held(key)).toEqual({ theirs: 1 })
+    expect({ ...one }).toEqual({ theirs: 1 })
+  })
+
   test('of two writers of one key the later wins', async () => {
     const { open, held, key } = await stand(make())
     const [one, two] = [await open(), await open()]
