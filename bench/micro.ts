@@ -56,7 +56,6 @@ function define(name: string, make: () => Operation): void {
 class Visitor {
   readonly site: ReturnType<typeof sojourn>
   cookie: string | undefined
-  held = false
   answer: string | undefined
   readonly head = {
     method: 'GET',
@@ -73,13 +72,9 @@ class Visitor {
   visit(path: string): string | undefined {
     const scope = Scope.open(this.site, {}, this.head)
     const response = new Response()
-    this.held = false
-    scope.hold = () => {
-      this.held = true
-    }
     scope.begin()
     this.answer = sessionPages[path]?.(scope.session)
-    if (this.held) scope.finish(response)
+    scope.finish(response)
     return response.cookie
   }
 

@@ -79,14 +79,12 @@ export function nodeMiddleware<Request extends IncomingMessage, Response extends
   return (request, response, next) => {
     if (Scope.of(site, request) !== undefined) return next()
     const scope = Scope.open(site, request, headOf(request))
-    scope.hold = () =>
-      holdHead(response, scope, (error, ended) => {
-        // A page that is still writing would write into whatever an error handler makes later; this is made at once.
-        if (ended) failed(error, response, next)
-        else fail(site, response, error)
-      })
-    // At once, not at the first touch: `response.end(await page(request))` takes `end` before the page touches the session.
-    scope.touch()
+    // From the start, not from the first touch: `response.end(await page(request))` takes `end` before the page touches the session.
+    holdHead(response, scope, (error, ended) => {
+      // A page that is still writing would write into whatever an error handler makes later; this is made at once.
+      if (ended) failed(error, response, next)
+      else fail(site, response, error)
+    })
     request.session = scope.session
     let answer: MaybePromise<PlainResponse | undefined>
     try {

@@ -144,7 +144,6 @@ export function touch(state: SessionState): MaybePromise<boolean> {
 /** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */
 export function flush(state: SessionState): MaybePromise<void> {
   const { key } = state
-  state.onTouch?.()
   state.generation++
   state.accessed = true
   state.modified = true
@@ -164,7 +163,6 @@ export function flush(state: SessionState): MaybePromise<void> {
  *   `keep` the new one (a login has just proved who it is)
  */
 export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = 'interrupt'): MaybePromise<void> {
-  state.onTouch?.()
   // The visitor could not be told the new key any more, and would lose the session.
   if (state.sealed) throw new SessionSealed()
   const { generation } = state
@@ -249,7 +247,6 @@ export function settlePending(state: SessionState): MaybePromise<void> {
 
 /** `await session.save()`. */
 export function saveNow(state: SessionState): MaybePromise<void> {
-  state.onTouch?.()
   state.noticeNested()
   const { generation } = state
   return queue(state, () => (generation === state.generation ? save(state) : undefined))
@@ -258,7 +255,6 @@ export function saveNow(state: SessionState): MaybePromise<void> {
 /** Load fresh, run, save at that version; again on a conflict. One at a time within this process (`turns`). */
 export async function transact<R>(state: SessionState, run: () => MaybePromise<R>, turns: Turns): Promise<R> {
   if (state.transacting) throw new NestedTransact()
-  state.onTouch?.()
   await settlePending(state)
   if (state.key === null) return attempt(state, run)
   return turns.take(state.key, async () => {

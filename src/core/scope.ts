@@ -29,8 +29,6 @@ export class Scope {
   /** The dictionary users hold. */
   readonly session: Session
   readonly state: SessionState
-  /** Set by the adapter: begins to hold the head of the response. Called once, at the first thing that may need a header. */
-  hold: (() => void) | null = null
 
   #kept: Map<Part, unknown> | null = null
   #cookieSent = false
@@ -42,7 +40,6 @@ export class Scope {
     this.head = head
     this.request = request
     this.state = new SessionState(site.store, null)
-    this.state.onTouch = () => this.touch()
     this.session = dictionary(this.state)
   }
 
@@ -83,12 +80,10 @@ export class Scope {
     const cookie = this.#sessionCookie()
     if (cookie === undefined) return this.#beginParts()
     const { state, site } = this
-    const { settings, engine } = site
+    const { engine, settings } = site
+    const { sessionPrefetch } = settings
     this.#cookieSent = true
     state.key = site.store.keyOf(cookie)
-    // These may have to send a header even if the handler never looks at the session.
-    if (state.key === null || settings.sessionSaveEveryRequest) this.touch()
-    const { sessionPrefetch } = settings
     if (engine.synchronous || state.key === null || sessionPrefetch === false) return this.#beginParts()
     if (sessionPrefetch !== true && !sessionPrefetch(this.request)) return this.#beginParts()
     return chain(commit.preload(state), () => this.#beginParts())
@@ -120,15 +115,7 @@ export class Scope {
     return undefined
   }
 
-  /** Something may need a header of the response. */
-  touch(): void {
-    const { hold } = this
-    if (hold === null || this.#finished) return
-    this.hold = null
-    hold()
-  }
-
-  /** The head of the response has left before anything touched the session: it can be read, and no longer be changed. */
+  /** The head of the response has left already: the session can be read, and no longer be changed. */
   tooLate(): void {
     this.#finished = true
     this.state.sealed = true
@@ -141,7 +128,6 @@ export class Scope {
     const made = make()
     this.#kept ??= new Map()
     this.#kept.set(part, made)
-    this.touch()
     return made
   }
 

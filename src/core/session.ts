@@ -76,8 +76,6 @@ export class SessionState {
   generation = 0
   /** What flush, cycleKey and save began and nobody awaited yet. */
   pending: Promise<void> | null = null
-  /** Called at the first access: the adapter then begins to hold the response's head. */
-  onTouch: (() => void) | null = null
 
   #changes: Map<string, unknown> | null = null
   /** Keys that were removed at some time: set again, they move to the end, as in a Python dict. */
@@ -174,7 +172,6 @@ export class SessionState {
 
   /** `session.modified = true`: save even though no key seems changed. Django's way out for nested changes. */
   markModified(modified: boolean): void {
-    this.onTouch?.()
     if (modified && this.sealed) throw new SessionSealed()
     this.modified = modified
     this.unsaved = modified
@@ -248,10 +245,7 @@ export class SessionState {
 
   /** Marks an access, and sees to it that the data are here. */
   touch(): void {
-    if (!this.accessed) {
-      this.accessed = true
-      this.onTouch?.()
-    }
+    this.accessed = true
     if (this.phase !== 'loaded') this.store.loadNow(this)
   }
 
@@ -369,7 +363,6 @@ export class SessionState {
   }
 
   #change(): void {
-    // First the touch: a session that nobody touched before the head left learns of it there.
     this.touch()
     if (this.sealed) throw new SessionSealed()
     this.modified = true

@@ -6,6 +6,7 @@ import type { PlainResponse, SessionEngine } from '../../src/core/types.js'
 import { csrfPart } from '../../src/csrf/part.js'
 import { CSRF_ALPHABET } from '../../src/csrf/token.js'
 import { memoryEngine } from '../../src/engines/memory.js'
+import { watched } from '../../src/testing/watched-engine.js'
 import { randomString } from '../../src/wire/crypto.js'
 import { type RecordedHead, requestHead, responseHead, SECRET } from '../support/sites.js'
 
@@ -27,17 +28,9 @@ export function csrfSite(input: SettingsInput = {}, engine?: SessionEngine): Sit
   })
 }
 
-/** The memory engine, behind promises as a database over the network is. */
-export function asynchronous(engine: SessionEngine = memoryEngine()): SessionEngine {
-  return {
-    name: 'asynchronous',
-    synchronous: false,
-    load: async (key) => engine.load(key),
-    create: async (key, record) => engine.create(key, record),
-    save: async (key, record, expected) => engine.save(key, record, expected),
-    delete: async (key, expected) => engine.delete(key, expected),
-    exists: async (key) => engine.exists(key),
-  }
+/** The memory engine behind promises, as a database over the network is. */
+export function asynchronous(): SessionEngine {
+  return watched(memoryEngine(), { delay: 0 })
 }
 
 /** What is undefined is not sent. */

@@ -77,7 +77,7 @@ export async function startPair({
 function application(site: Site, works: ReadonlyMap<string, Work<void>>): express.Express {
   const app = express()
   app.use(sojournForExpress(site))
-  app.get('/work/:id', async (request, response) => {
+  app.get('/do/:id', async (request, response) => {
     await works.get(request.params.id)?.(request)
     response.send('done')
   })
@@ -150,7 +150,7 @@ export class Visitor extends Client {
         failure = { error }
       }
     })
-    const { status } = await this.get(this.at('node', `work/${id}`))
+    const { status } = await this.get(this.at('node', `do/${id}`))
     this.#works.delete(id)
     if (failure !== undefined) throw failure.error
     return { status, result }

@@ -7,6 +7,7 @@ import { memoryEngine } from '../../src/engines/memory.js'
 import { getMessages } from '../../src/messages/index.js'
 import { messagesPart } from '../../src/messages/part.js'
 import { CookieJar } from '../../src/testing/cookie-jar.js'
+import { watched } from '../../src/testing/watched-engine.js'
 import { randomString } from '../../src/wire/crypto.js'
 import { type RecordedHead, requestHead, responseHead, SECRET } from '../support/sites.js'
 
@@ -24,16 +25,8 @@ export function messagesSite(input: SettingsInput = {}, engine?: SessionEngine):
 }
 
 /** The memory engine behind promises, as a database over the network is. */
-export function asynchronous(engine: SessionEngine = memoryEngine({ clock })): SessionEngine {
-  return {
-    name: 'asynchronous',
-    synchronous: false,
-    load: async (key) => engine.load(key),
-    create: async (key, record) => engine.create(key, record),
-    save: async (key, record, expected) => engine.save(key, record, expected),
-    delete: async (key, expected) => engine.delete(key, expected),
-    exists: async (key) => engine.exists(key),
-  }
+export function asynchronous(): SessionEngine {
+  return watched(memoryEngine({ clock }), { delay: 0 })
 }
 
 export interface Answered<R> {
@@ -41,8 +34,6 @@ export interface Answered<R> {
   readonly request: object
   readonly scope: Scope
   readonly result: R
-  /** Whether something asked for the head of the response to wait. */
-  readonly held: boolean
 }
 
 /** Somebody with cookies of their own, who sends requests through the middleware's whole way. */
@@ -62,16 +53,12 @@ export class Visitor {
     const request = {}
     const head = requestHead(cookie === '' ? {} : { cookie }, { encrypted: options.encrypted })
     const scope = Scope.open(this.#site, request, head)
-    let held = false
-    scope.hold = () => {
-      held = true
-    }
     await scope.begin()
     const result = await handler(request)
     const response = responseHead(200, options.headers)
     await scope.finish(response)
     for (const line of response.cookies) this.cookies.take(line, '/')
-    return { response, request, scope, result, held }
+    return { response, request, scope, result }
   }
 
   /** What the next page shows. */
