@@ -5,7 +5,8 @@ import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import { siteOf } from '../sojourn.js'
 import { isUnreadForm, parsedForm, readForm } from './form.js'
-import { NodeRequestHead, nodeMiddleware } from './node.js'
+import { nodeMiddleware } from './node.js'
+import { NodeRequestHead } from './node-heads.js'
 
 export * from './api.js'
 

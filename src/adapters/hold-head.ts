@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { isPromise } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
-import type { ResponseHead } from '../core/types.js'
+import { NodeResponseHead, takeHeaders } from './node-heads.js'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Arguments = readonly unknown[]
@@ -168,54 +168,5 @@ class HeldHead {
     const callback = given.findLast((each) => typeof each === 'function') as ((error: unknown) => void) | undefined
     if (callback !== undefined) queueMicrotask(() => callback(this.#failure))
     return method === 'write' ? true : this.#response
-  }
-}
-
-/** Moves headers given to `writeHead` onto the response, so that what we set joins them instead of being overwritten. */
-function takeHeaders(response: ServerResponse, given: Arguments): Arguments {
-  const [status, second, third] = given
-  const message = typeof second === 'string' ? second : undefined
-  const headers = message === undefined ? (second ?? third) : third
-  if (Array.isArray(headers)) takeList(response, headers)
-  else if (typeof headers === 'object' && headers !== null) {
-    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value)
-  }
-  response.statusCode = Number(status)
-  return message === undefined ? [status] : [status, message]
-}
-
-/** `[name, value, name, value]` or `[[name, value], ...]`; a name that is there twice has two lines. */
-function takeList(response: ServerResponse, list: readonly unknown[]): void {
-  const pairs = Array.isArray(list[0]) ? (list as [string, string][]) : pairUp(list as string[])
-  for (const [name] of pairs) response.removeHeader(name)
-  for (const [name, value] of pairs) response.appendHeader(name, value)
-}
-
-function pairUp(list: readonly string[]): [string, string][] {
-  return list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1] as string] as [string, string]] : []))
-}
-
-class NodeResponseHead implements ResponseHead {
-  readonly #response: ServerResponse
-
-  constructor(response: ServerResponse) {
-    this.#response = response
-  }
-
-  get status(): number {
-    return this.#response.statusCode
-  }
-
-  get(name: string): string | undefined {
-    const value = this.#response.getHeader(name)
-    return Array.isArray(value) ? value.join(', ') : value?.toString()
-  }
-
-  set(name: string, value: string): void {
-    this.#response.setHeader(name, value)
-  }
-
-  append(name: string, value: string): void {
-    this.#response.appendHeader(name, value)
   }
 }

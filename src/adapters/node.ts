@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { failureResponse } from '../core/failure.js'
-import { chain, isPromise } from '../core/maybe.js'
+import { isPromise } from '../core/maybe.js'
 import { Scope } from '../core/scope.js'
 import type { Session } from '../core/session-types.js'
 import type { SettingsInput } from '../core/settings.js'
@@ -9,6 +9,7 @@ import type { MaybePromise, PlainResponse, RequestHead } from '../core/types.js'
 import { siteOf } from '../sojourn.js'
 import { readForm } from './form.js'
 import { holdHead } from './hold-head.js'
+import { NodeRequestHead } from './node-heads.js'
 
 export * from './api.js'
 
@@ -112,42 +113,4 @@ function send(response: ServerResponse, { status, headers, body }: PlainResponse
   response.statusCode = status
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   response.end(body)
-}
-
-/** A Node request as the core sees it. */
-export class NodeRequestHead<Request extends IncomingMessage> implements RequestHead {
-  readonly #request: Request
-  readonly #readForm: (request: Request) => MaybePromise<Readonly<Record<string, unknown>> | undefined>
-
-  constructor(
-    request: Request,
-    read: (request: Request) => MaybePromise<Readonly<Record<string, unknown>> | undefined>,
-  ) {
-    this.#request = request
-    this.#readForm = read
-  }
-
-  get method(): string {
-    return this.#request.method ?? 'GET'
-  }
-
-  get url(): string {
-    return (this.#request as { originalUrl?: string }).originalUrl ?? this.#request.url ?? '/'
-  }
-
-  get encrypted(): boolean {
-    return (this.#request.socket as { encrypted?: boolean }).encrypted === true
-  }
-
-  header(name: string): string | undefined {
-    const value = this.#request.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
-  }
-
-  formField(name: string): MaybePromise<string | undefined> {
-    return chain(this.#readForm(this.#request), (form) => {
-      const value = form?.[name]
-      return typeof value === 'string' ? value : undefined
-    })
-  }
 }

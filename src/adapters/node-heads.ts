@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { chain } from '../core/maybe.js'
+import type { MaybePromise, RequestHead, ResponseHead } from '../core/types.js'
+
+/** A Node request as the core sees it. */
+export class NodeRequestHead<Request extends IncomingMessage> implements RequestHead {
+  readonly #request: Request
+  readonly #readForm: (request: Request) => MaybePromise<Readonly<Record<string, unknown>> | undefined>
+
+  constructor(
+    request: Request,
+    read: (request: Request) => MaybePromise<Readonly<Record<string, unknown>> | undefined>,
+  ) {
+    this.#request = request
+    this.#readForm = read
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET'
+  }
+
+  get url(): string {
+    return (this.#request as { originalUrl?: string }).originalUrl ?? this.#request.url ?? '/'
+  }
+
+  get encrypted(): boolean {
+    return (this.#request.socket as { encrypted?: boolean }).encrypted === true
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  formField(name: string): MaybePromise<string | undefined> {
+    return chain(this.#readForm(this.#request), (form) => {
+      const value = form?.[name]
+      return typeof value === 'string' ? value : undefined
+    })
+  }
+}
+
+/** A Node response as the core sees it. */
+export class NodeResponseHead implements ResponseHead {
+  readonly #response: ServerResponse
+
+  constructor(response: ServerResponse) {
+    this.#response = response
+  }
+
+  get status(): number {
+    return this.#response.statusCode
+  }
+
+  get(name: string): string | undefined {
+    const value = this.#response.getHeader(name)
+    return Array.isArray(value) ? value.join(', ') : value?.toString()
+  }
+
+  set(name: string, value: string): void {
+    this.#response.setHeader(name, value)
+  }
+
+  append(name: string, value: string): void {
+    this.#response.appendHeader(name, value)
+  }
+}
+
+/** Moves headers given to `writeHead` onto the response, so that what we set joins them instead of being overwritten. */
+export function takeHeaders(response: ServerResponse, given: readonly unknown[]): readonly unknown[] {
+  const [status, second, third] = given
+  const message = typeof second === 'string' ? second : undefined
+  const headers = message === undefined ? (second ?? third) : third
+  if (Array.isArray(headers)) takeList(response, headers)
+  else if (typeof headers === 'object' && headers !== null) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value)
+  }
+  response.statusCode = Number(status)
+  return message === undefined ? [status] : [status, message]
+}
+
+/** `[name, value, name, value]` or `[[name, value], ...]`; a name that is there twice has two lines. */
+function takeList(response: ServerResponse, list: readonly unknown[]): void {
+  const pairs = Array.isArray(list[0]) ? (list as [string, string][]) : pairUp(list as string[])
+  for (const [name] of pairs) response.removeHeader(name)
+  for (const [name, value] of pairs) response.appendHeader(name, value)
+}
+
+function pairUp(list: readonly string[]): [string, string][] {
+  return list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1] as string] as [string, string]] : []))
+}
