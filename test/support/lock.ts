@@ -1,26 +1,32 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import Database from 'better-sqlite3'
+import { sqlite } from '../../src/databases/sqlite.js'
 
 /**
  * Runs `work` while no other process (nor another call in this one) holds the lock of that file. The lock is SQLite's on
  * an empty database, because the kernel lets go of it when a process dies: nothing stale is ever left to be guessed about.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
-  const database = new Database(file, { timeout: 0 })
+  let release = take(file)
+  while (release === null) {
+    await wait(50)
+    release = take(file)
+  }
   try {
-    while (!taken(database)) await wait(50)
     return await work()
   } finally {
-    database.close()
+    release()
   }
 }
 
-function taken(database: Database.Database): boolean {
+/** How to let go of the lock; `null` while somebody else holds it. */
+function take(file: string): (() => void) | null {
+  const database = sqlite(`sqlite:${encodeURIComponent(file)}`)
   try {
-    database.exec('BEGIN EXCLUSIVE')
-    return true
+    database.execute('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+    return () => database.close()
   } catch (error) {
-    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) return false
+    database.close()
+    if (/database is locked/.test(String(error))) return null
     throw error
   }
 }
