@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { isPromise } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
 import { NodeResponseHead, takeHeaders } from './node-heads.js'
+import { pretendSent, refuseHeaders } from './pretend-sent.js'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Arguments = readonly unknown[]
@@ -41,6 +42,7 @@ class HeldHead {
   #waiting: [Method, Arguments][] = []
   #waitingBytes = 0
   #failure: unknown
+  #stopPretending: () => void = nothing
 
   constructor(response: ServerResponse, scope: Scope, fail: Fail) {
     this.#response = response
@@ -59,8 +61,16 @@ class HeldHead {
 
   #call(method: Method, given: Arguments): unknown {
     if (this.#state === 'passed') return this.#below[method].apply(this.#response, given as unknown[])
-    if (this.#state === 'dropped') return this.#discard(method, given)
-    return this.#state === 'holding' ? this.#wait(method, given) : this.#begin(method, given)
+    if (this.#state === 'dropped') return this.#discard(method, given, this.#failure)
+    return this.#state === 'holding' ? this.#queue(method, given) : this.#begin(method, given)
+  }
+
+  /** What the handler calls while the store is asked. */
+  #queue(method: Method, given: Arguments): unknown {
+    // A head of nothing but a status is what compression and others ask for before each write; the first one counts.
+    if (method === 'writeHead') return given.length > 1 ? refuseHeaders() : this.#response
+    if (method !== 'flushHeaders' && this.#hasEnded()) return this.#discard(method, given, afterEnd())
+    return this.#wait(method, given)
   }
 
   #wait(method: Method, given: Arguments): unknown {
@@ -90,24 +100,12 @@ class HeldHead {
       return this.#below[method].apply(this.#response, passed as unknown[])
     }
     const answer = this.#wait(method, passed)
-    this.#pretend()
+    this.#stopPretending = pretendSent(this.#response, () => this.#hasEnded())
     finishing.then(
       () => this.#release(),
       (error: unknown) => this.#drop(error),
     )
     return answer
-  }
-
-  /** What the handler did counts as done while it waits. */
-  #pretend(): void {
-    const ended = (): boolean => this.#hasEnded()
-    Object.defineProperty(this.#response, 'headersSent', { configurable: true, get: () => true })
-    Object.defineProperty(this.#response, 'writableEnded', { configurable: true, get: ended })
-  }
-
-  #stopPretending(): void {
-    Reflect.deleteProperty(this.#response, 'headersSent')
-    Reflect.deleteProperty(this.#response, 'writableEnded')
   }
 
   #hasEnded(): boolean {
@@ -155,7 +153,7 @@ class HeldHead {
     response.statusCode = (error as { status?: number } | undefined)?.status ?? 500
     response.statusMessage = ''
     this.#fail(error, ended)
-    for (const [method, given] of dropped) this.#discard(method, given)
+    for (const [method, given] of dropped) this.#discard(method, given, error)
     if (ended) return
     Object.assign(response, this.#own)
     // A source that is piped in runs dry, instead of waiting for ever with its file open.
@@ -164,9 +162,16 @@ class HeldHead {
   }
 
   /** For a handler that goes on writing what nobody will read: it must not wait for ever. */
-  #discard(method: Method, given: Arguments): unknown {
+  #discard(method: Method, given: Arguments, error: unknown): unknown {
     const callback = given.findLast((each) => typeof each === 'function') as ((error: unknown) => void) | undefined
-    if (callback !== undefined) queueMicrotask(() => callback(this.#failure))
+    if (callback !== undefined) queueMicrotask(() => callback(error))
     return method === 'write' ? true : this.#response
   }
+}
+
+function nothing(): void {}
+
+/** What Node tells the callback of whoever writes into a response that has ended. */
+function afterEnd(): Error {
+  return Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })
 }

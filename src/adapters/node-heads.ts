@@ -40,16 +40,16 @@ export class NodeRequestHead<Request extends IncomingMessage> implements Request
   }
 }
 
-/** A Node response as the core sees it. */
+/** A Node response as the core sees it. Headers are set as they can be now: one that is held refuses them (`pretendSent`). */
 export class NodeResponseHead implements ResponseHead {
+  readonly status: number
   readonly #response: ServerResponse
+  readonly #setHeader: ServerResponse['setHeader']
 
   constructor(response: ServerResponse) {
+    this.status = response.statusCode
     this.#response = response
-  }
-
-  get status(): number {
-    return this.#response.statusCode
+    this.#setHeader = response.setHeader
   }
 
   get(name: string): string | undefined {
@@ -58,11 +58,12 @@ export class NodeResponseHead implements ResponseHead {
   }
 
   set(name: string, value: string): void {
-    this.#response.setHeader(name, value)
+    this.#setHeader.call(this.#response, name, value)
   }
 
   append(name: string, value: string): void {
-    this.#response.appendHeader(name, value)
+    const given = this.#response.getHeader(name)
+    this.#setHeader.call(this.#response, name, given === undefined ? value : [given, value].flat().map(String))
   }
 }
 

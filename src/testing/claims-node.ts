@@ -64,6 +64,17 @@ export const answering: Claims = {
     ])
   },
 
+  'a second answer is refused as Node refuses it, and the first arrives whole': async ({ made, visitor }) => {
+    const alice = visitor()
+    const response = await alice.get('/two-answers')
+    assert.deepEqual([response.status, response.text], [200, 'the first answer'])
+    assert.equal(response.headers['content-length'], '16')
+    assert.equal(response.headers['x-page'], undefined)
+    await until(() => made.ended)
+    assert.deepEqual((made as { refused?: unknown }).refused, Array(4).fill('ERR_HTTP_HEADERS_SENT'))
+    assert.deepEqual((await alice.get('/read')).json(), { a: 1 })
+  },
+
   '50 MB written in a loop and 50 MB piped wait for the reader, and arrive whole': async ({ made, visitor }) => {
     for (const path of ['/loop', '/pipe']) {
       Object.assign(made, { bytes: 0, ended: false })

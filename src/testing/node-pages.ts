@@ -72,6 +72,22 @@ export function nodePages(gates: Gates, made: Made): App['node'] {
       response.end()
       Object.assign(made, { states: [before, writing, [response.headersSent, response.writableEnded]] })
     },
+    '/two-answers': async (request, response) => {
+      request.session.a = 1
+      response.setHeader('Content-Length', 16)
+      response.end('the first answer')
+      const changes = [
+        () => response.setHeader('Content-Length', 6),
+        () => response.appendHeader('X-Page', 'second'),
+        () => response.removeHeader('Content-Length'),
+        () => response.writeHead(201, { 'X-Page': 'second' }),
+      ]
+      Object.assign(made, { refused: changes.map(codeOf) })
+      response.statusCode = 500
+      response.once('error', () => undefined)
+      response.end('second')
+      made.ended = true
+    },
     '/loop': async (request, response) => {
       request.session.a = 1
       while (made.bytes < LONG) {
@@ -135,6 +151,15 @@ export function nodePages(gates: Gates, made: Made): App['node'] {
     },
   }
   return (request, response) => pages[new URL(request.url ?? '/', 'http://localhost').pathname]?.(request, response)
+}
+
+/** The code of the error that something throws. */
+function codeOf(run: () => unknown): unknown {
+  try {
+    return run()
+  } catch (error) {
+    return (error as { code?: unknown }).code
+  }
 }
 
 function source(made: Made): Readable {
