@@ -105,12 +105,12 @@ export class SessionConflict extends SojournError {
   }
 }
 
-/** `transact` was called while the function of another `transact` of the same session was running; it would wait for ever. */
+/** `transact` was called within the function of another `transact` of the same session, or waited 10 s for one to end. */
 export class NestedTransact extends SojournError {
   constructor() {
     super(
       'nested_transact',
-      'transact was called within transact of the same session: change the session in the function that runs already.',
+      'transact was called within transact of the same session, or waited 10 s for another one: change the session that the function is given, and let it end soon.',
     )
   }
 }

@@ -46,9 +46,10 @@ export interface ExpressMiddleware {
  */
 export function sojourn(settings: SettingsInput | Site): ExpressMiddleware {
   const site = siteOf(settings)
+  const read = formReader(site.settings.dataUploadMaxMemorySize)
   const run = nodeMiddleware(
     site,
-    (request) => new NodeRequestHead(request, readExpressForm),
+    (request) => new NodeRequestHead(request, read),
     (error, _response, next) => next(error),
   )
   const middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void => {
@@ -62,15 +63,17 @@ export function sojourn(settings: SettingsInput | Site): ExpressMiddleware {
 
 type Form = Readonly<Record<string, unknown>>
 
-/** The form as Express would parse it: later `express.urlencoded()` finds it done. */
-function readExpressForm(request: IncomingMessage): MaybePromise<Form | undefined> {
-  if (parsedForm(request) !== undefined || !isUnreadForm(request)) return readForm(request)
-  return parseWithExpress(request)
+/** Reads a form as Express would parse it: later `express.urlencoded()` finds it done. */
+function formReader(limit: number | null) {
+  return (request: IncomingMessage): MaybePromise<Form | undefined> =>
+    parsedForm(request) === undefined && isUnreadForm(request)
+      ? parseWithExpress(request, limit)
+      : readForm(request, limit)
 }
 
-async function parseWithExpress(request: IncomingMessage): Promise<Form | undefined> {
+async function parseWithExpress(request: IncomingMessage, limit: number | null): Promise<Form | undefined> {
   const { default: express } = await import('express')
-  const parse = express.urlencoded({ extended: true }) as unknown as Parse
+  const parse = express.urlencoded({ extended: true, limit: limit ?? Number.POSITIVE_INFINITY }) as unknown as Parse
   await new Promise<void>((resolve, reject) => {
     parse(request, (request as { res?: unknown }).res, (error) => (error === undefined ? resolve() : reject(error)))
   })

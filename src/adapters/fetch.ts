@@ -6,6 +6,7 @@ import type { Site } from '../core/site.js'
 import type { MaybePromise, PlainResponse, RequestHead, ResponseHead } from '../core/types.js'
 import { BodyNotParsed } from '../errors.js'
 import { siteOf } from '../sojourn.js'
+import { tooLong } from './form.js'
 
 export * from './api.js'
 
@@ -43,7 +44,7 @@ export function sojourn(settings: SettingsInput | Site): FetchMiddleware {
       if (Scope.of(site, request) !== undefined) return handler(request, ...rest)
       try {
         if ((request.headers.get('cookie')?.length ?? 0) > MAX_COOKIE_HEADER) return new Response(null, { status: 431 })
-        const scope = Scope.open(site, request, new FetchRequestHead(request))
+        const scope = Scope.open(site, request, new FetchRequestHead(request, site.settings.dataUploadMaxMemorySize))
         const refused = await scope.begin()
         const response = refused === undefined ? await handler(request, ...rest) : responseOf(refused)
         return await finished(scope, response)
@@ -75,10 +76,12 @@ function responseOf({ status, headers, body }: PlainResponse): Response {
 class FetchRequestHead implements RequestHead {
   readonly #request: Request
   readonly #address: URL
+  readonly #formLimit: number | null
   #form: Promise<URLSearchParams | FormData | undefined> | null = null
 
-  constructor(request: Request) {
+  constructor(request: Request, formLimit: number | null) {
     this.#request = request
+    this.#formLimit = formLimit
     this.#address = new URL(request.url)
   }
 
@@ -100,7 +103,7 @@ class FetchRequestHead implements RequestHead {
   }
 
   formField(name: string): MaybePromise<string | undefined> {
-    this.#form ??= readForm(this.#request)
+    this.#form ??= readForm(this.#request, this.#formLimit)
     return chain(this.#form, (form) => {
       const value = form?.get(name)
       return typeof value === 'string' ? value : undefined
@@ -109,16 +112,25 @@ class FetchRequestHead implements RequestHead {
 }
 
 /** A clone is read, so that the handler can still read the request. */
-async function readForm(request: Request): Promise<URLSearchParams | FormData | undefined> {
+async function readForm(request: Request, limit: number | null): Promise<URLSearchParams | FormData | undefined> {
   const type = request.headers.get('content-type') ?? ''
   if (!/^(?:application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(type.trim())) return undefined
   if (request.bodyUsed) {
     throw new BodyNotParsed('The body was read before sojourn looked for the form token: wrap the outermost handler.')
   }
-  const clone = request.clone()
+  let bytes = 0
+  const counted = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      bytes += chunk.byteLength
+      if (limit !== null && bytes > limit) controller.error(tooLong(limit))
+      else controller.enqueue(chunk)
+    },
+  })
+  const clone = new Response(request.clone().body?.pipeThrough(counted), { headers: { 'content-type': type } })
   try {
     return /^multipart/i.test(type.trim()) ? await clone.formData() : new URLSearchParams(await clone.text())
   } catch (cause) {
+    if (limit !== null && bytes > limit) throw tooLong(limit)
     throw new BodyNotParsed('The submitted form cannot be parsed.', { cause })
   }
 }

@@ -1,8 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { MaybePromise } from '../core/types.js'
 import { BodyNotParsed } from '../errors.js'
-
-/** A token needs a few bytes; whoever expects long forms parses them before sojourn looks. */
-const MAX_FORM_BYTES = 1024 * 1024
 
 type Form = Readonly<Record<string, unknown>>
 
@@ -26,21 +24,28 @@ export function refuseUnreadMultipart(request: IncomingMessage): void {
   )
 }
 
-/** The submitted form of a plain Node request. What is read here is left on `request.body` for the handler. */
-export function readForm(request: IncomingMessage): Form | undefined | Promise<Form | undefined> {
+/** The submitted form of a plain Node request, of at most `limit` bytes. What is read here is left on `request.body` for the handler. */
+export function readForm(request: IncomingMessage, limit: number | null): MaybePromise<Form | undefined> {
   const parsed = parsedForm(request)
   if (parsed !== undefined) return parsed
-  if (isUnreadForm(request)) return readUrlencoded(request)
+  if (isUnreadForm(request)) return readUrlencoded(request, limit)
   refuseUnreadMultipart(request)
   return undefined
 }
 
-async function readUrlencoded(request: IncomingMessage): Promise<Form> {
+/** What says that a form is too large to be read for its token. */
+export function tooLong(limit: number): BodyNotParsed {
+  return new BodyNotParsed(
+    `The form is over ${limit} bytes (dataUploadMaxMemorySize): send its token in the X-CSRFToken header, or raise the setting.`,
+  )
+}
+
+async function readUrlencoded(request: IncomingMessage, limit: number | null): Promise<Form> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > MAX_FORM_BYTES) throw new BodyNotParsed(`The form is over ${MAX_FORM_BYTES} bytes.`)
+    if (limit !== null && bytes > limit) throw tooLong(limit)
     chunks.push(chunk)
   }
   const form: Record<string, unknown> = Object.create(null)

@@ -49,7 +49,9 @@ export type NodeListener = (request: IncomingMessage, response: ServerResponse) 
  */
 export function sojourn(settings: SettingsInput | Site): NodeMiddleware {
   const site = siteOf(settings)
-  const run = nodeMiddleware(site, (request) => new NodeRequestHead(request, readForm), sendFailure(site))
+  const { dataUploadMaxMemorySize: limit } = site.settings
+  const read = (request: IncomingMessage) => readForm(request, limit)
+  const run = nodeMiddleware(site, (request) => new NodeRequestHead(request, read), sendFailure(site))
   return Object.assign(run, {
     site,
     handle(listener: (request: IncomingMessage, response: ServerResponse) => unknown): NodeListener {

@@ -1,9 +1,8 @@
-import { NestedTransact, SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
+import { SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
 import { remainingMoment } from './expiry.js'
 import { chain, isPromise } from './maybe.js'
 import { apply, type Delta, delta } from './merge.js'
 import type { SessionState } from './session.js'
-import type { Turns } from './turns.js'
 import type { MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
@@ -16,14 +15,22 @@ const NEW_KEY_TRIES = 10_000
 export function load(state: SessionState): MaybePromise<void> {
   if (state.phase === 'loaded') return
   if (state.phase === 'failed') throw state.failure
+  if (state.loading !== null) return state.loading
   if (state.key === null) {
     state.phase = 'loaded'
     return
   }
   const { generation } = state
-  return chain(state.store.load(state.key), (loaded) => {
+  const loading = chain(state.store.load(state.key), (loaded) => {
     if (generation === state.generation) state.store.settle(state, loaded)
   })
+  if (!isPromise(loading)) return
+  const done = (): void => {
+    if (state.loading === loading) state.loading = null
+  }
+  loading.then(done, done)
+  state.loading = loading
+  return loading
 }
 
 /** `load` ahead of the handler: a store that fails is remembered and thrown at first touch, so that other pages are served. */
@@ -47,6 +54,10 @@ export function save(state: SessionState): MaybePromise<void> {
 
 /** Stores the session under a new key that nobody has. Django's `create`. */
 function create(state: SessionState, tries = 1): MaybePromise<void> {
+  // The visitor could not be told the new key any more, and nobody else knows it.
+  if (state.sealed) throw new SessionSealed()
+  // As in Django, whoever stores a new session sends its cookie.
+  state.modified = true
   const key = state.store.newKey()
   const record = recordOf(state)
   const { revision, generation } = state
@@ -57,12 +68,21 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
   })
 }
 
-function replace(state: SessionState, key: string, tries: number): MaybePromise<void> {
+/** Stores the session if nobody saved since it was loaded; false if somebody did. */
+export function saveAt(state: SessionState, key: string): MaybePromise<boolean> {
   const record = recordOf(state)
   const { revision, generation } = state
-  return chain(state.store.save(key, record, state.version), (outcome): MaybePromise<void> => {
-    if (isSaved(outcome)) return saved(state, outcome, key, record, revision, generation)
+  return chain(state.store.save(key, record, state.version), (outcome): MaybePromise<boolean> => {
     if (outcome === 'missing') throw new SessionInterrupted()
+    if (!isSaved(outcome)) return false
+    return chain(saved(state, outcome, key, record, revision, generation), () => true)
+  })
+}
+
+function replace(state: SessionState, key: string, tries: number): MaybePromise<void> {
+  const { generation } = state
+  return chain(saveAt(state, key), (isDone): MaybePromise<void> => {
+    if (isDone) return
     if (tries === TRIES) throw new SessionConflict(tries)
     // Someone saved since we loaded: lay our changes over theirs and try again. If this session was flushed, there is nothing to lay.
     const again = (next: () => MaybePromise<void>) => (): MaybePromise<void> =>
@@ -84,14 +104,15 @@ function replace(state: SessionState, key: string, tries: number): MaybePromise<
 /** Those of this process that met another writer go one after the other: together they would only make each other try again. */
 function inTurn(state: SessionState, key: string, run: () => MaybePromise<void>): MaybePromise<void> {
   if (state.store.engine.synchronous || state.inTurn) return run()
-  return state.store.turns.take(key, async () => {
+  const mine = async (): Promise<void> => {
     state.inTurn = true
     try {
       await run()
     } finally {
       state.inTurn = false
     }
-  })
+  }
+  return state.store.turns.take(key, mine, true)
 }
 
 /** Takes over what another writer left under our key; our changes stay on top. */
@@ -106,7 +127,7 @@ function refresh(state: SessionState, key: string): MaybePromise<void> {
 }
 
 /** Lets the others finish. An engine that answers at once has no others in this process. */
-function pause(state: SessionState, tries: number): MaybePromise<void> {
+export function pause(state: SessionState, tries: number): MaybePromise<void> {
   if (state.store.engine.synchronous || tries === 0) return
   return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** tries, 50)))
 }
@@ -144,13 +165,7 @@ export function touch(state: SessionState): MaybePromise<boolean> {
 /** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */
 export function flush(state: SessionState): MaybePromise<void> {
   const { key } = state
-  state.generation++
-  state.accessed = true
-  state.modified = true
-  state.unsaved = true
-  state.cycled = false
-  state.key = null
-  state.forget()
+  state.end()
   if (key === null) return queue(state, () => undefined)
   return queue(state, () => chain(state.store.delete(key), () => undefined))
 }
@@ -240,6 +255,17 @@ function remember(state: SessionState, running: Promise<void>): void {
   state.pending = running
 }
 
+/** Whether anything that was begun is under way, or failed. */
+export function isPending({ pending, transactions }: SessionState): boolean {
+  return pending !== null || transactions !== null
+}
+
+/** Waits for everything that was begun. */
+export function settleAll(state: SessionState): MaybePromise<void> {
+  const { transactions } = state
+  return chain(settlePending(state), () => (transactions === null ? undefined : transactions.then(() => undefined)))
+}
+
 /** Waits for what flush, cycleKey and save began. */
 export function settlePending(state: SessionState): MaybePromise<void> {
   return state.pending ?? undefined
@@ -250,61 +276,6 @@ export function saveNow(state: SessionState): MaybePromise<void> {
   state.noticeNested()
   const { generation } = state
   return queue(state, () => (generation === state.generation ? save(state) : undefined))
-}
-
-/** Load fresh, run, save at that version; again on a conflict. One at a time within this process (`turns`). */
-export async function transact<R>(state: SessionState, run: () => MaybePromise<R>, turns: Turns): Promise<R> {
-  if (state.transacting) throw new NestedTransact()
-  await settlePending(state)
-  if (state.key === null) return attempt(state, run)
-  return turns.take(state.key, async () => {
-    state.inTurn = true
-    try {
-      return await attempt(state, run)
-    } finally {
-      state.inTurn = false
-    }
-  })
-}
-
-async function attempt<R>(state: SessionState, run: () => MaybePromise<R>): Promise<R> {
-  const isFresh = state.phase === 'unread'
-  await load(state)
-  const { key, sealed, generation } = state
-  const restore = state.snapshot()
-  for (let tries = 1; tries <= TRIES * TRIES; tries++) {
-    if (generation !== state.generation) throw new SessionInterrupted()
-    if (key !== null && (tries > 1 || !isFresh)) await refresh(state, key)
-    restore()
-    state.sealed = false
-    try {
-      state.transacting = true
-      const result = await run()
-      state.transacting = false
-      if (key === null || state.key !== key) {
-        // Ended by the function itself: there is nothing to keep.
-        if (!state.isEmpty()) await save(state)
-        return result
-      }
-      const record = recordOf(state)
-      const { revision, generation } = state
-      const outcome = await state.store.save(key, record, state.version)
-      if (outcome === 'missing') throw new SessionInterrupted()
-      if (isSaved(outcome)) {
-        await saved(state, outcome, key, record, revision, generation)
-        return result
-      }
-    } catch (error) {
-      // Flushed meanwhile: what was there before must not come back.
-      if (generation === state.generation) restore()
-      throw error
-    } finally {
-      state.transacting = false
-      state.sealed = sealed
-    }
-    await pause(state, tries)
-  }
-  throw new SessionConflict(TRIES * TRIES)
 }
 
 function recordOf(state: SessionState): SessionRecord {

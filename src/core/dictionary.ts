@@ -1,11 +1,16 @@
-import { ReservedName } from '../errors.js'
+import { ReservedName, SessionValueError } from '../errors.js'
 import * as commit from './commit.js'
 import type { SessionState } from './session.js'
 import type { ReservedName as Name, Session, SessionMethods } from './session-types.js'
+import { transact } from './transact.js'
 
 /** From the dictionary to the state behind it; never seen by users. */
 const STATE = Symbol('sojourn.session')
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')
+
+/** A function that changes the request's own session instead would lose counts, and nothing would say so. */
+const NO_PARAMETER =
+  'transact takes a function of the session that it is to change: session.transact((s) => { s.count = 1 }). What is changed on another handle is no part of the transaction.'
 
 interface Behind {
   readonly [STATE]: SessionState
@@ -82,8 +87,9 @@ const methods: { [K in Name]: K extends 'sessionKey' | 'accessed' | 'modified' ?
   async exists(this: Behind, key: string) {
     return this[STATE].store.exists(key)
   },
-  transact(this: Behind, fn: (session: unknown) => unknown) {
-    return commit.transact(this[STATE], () => fn(this), this[STATE].store.turns)
+  transact(this: Behind, fn: (session: Session) => unknown) {
+    if (typeof fn !== 'function' || fn.length === 0) throw new SessionValueError(NO_PARAMETER)
+    return transact(this[STATE], (own) => fn(dictionary(own)))
   },
 }
 Object.setPrototypeOf(methods, null)

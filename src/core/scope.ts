@@ -149,8 +149,8 @@ export class Scope {
   finish(response: ResponseHead): MaybePromise<void> {
     if (this.#finished) return
     this.#finished = true
-    if (this.#kept === null && this.state.pending === null) return this.#finishSession(response)
-    return chain(commit.settlePending(this.state), () =>
+    if (this.#kept === null && !commit.isPending(this.state)) return this.#finishSession(response)
+    return chain(commit.settleAll(this.state), () =>
       chain(this.#finishParts(response), () => this.#finishSession(response)),
     )
   }

@@ -78,8 +78,9 @@ export interface SessionMethods<T extends object = SessionData> {
   /** Whether a key is taken. */
   exists(key: string): Promise<boolean>
   /**
-   * Loads fresh, runs `fn` and saves at exactly that version; if someone else saved in between, `fn` runs again on what
-   * they left. A counter kept so never loses a count.
+   * Loads the session fresh, runs `fn` on it and saves at exactly that version; if someone else saved in between, `fn` runs
+   * again on what they left. A counter kept so never loses a count. `fn` sees what this request changed before; it must change
+   * the session it is given and no other handle, and may run several times. If it throws, nothing of it is kept.
    *
    * @example
    * ```ts

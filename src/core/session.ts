@@ -66,7 +66,7 @@ export class SessionState {
   revision = 0
   /** This request has the session's turn among those of this process (`commit.ts`). */
   inTurn = false
-  /** The function given to `transact` is running. */
+  /** What a transaction works on; it may change a session whose head has left. */
   transacting = false
   /** The key was changed in this request, and the new one is stored. */
   cycled = false
@@ -74,8 +74,12 @@ export class SessionState {
   sealed = false
   /** Counts `flush()`, so that a `cycleKey()` that ends after it does not bring the session back. */
   generation = 0
+  /** A load that is under way. */
+  loading: Promise<void> | null = null
   /** What flush, cycleKey and save began and nobody awaited yet. */
   pending: Promise<void> | null = null
+  /** What `transact` began. */
+  transactions: Promise<unknown> | null = null
 
   #changes: Map<string, unknown> | null = null
   /** Keys that were removed at some time: set again, they move to the end, as in a Python dict. */
@@ -172,7 +176,7 @@ export class SessionState {
 
   /** `session.modified = true`: save even though no key seems changed. Django's way out for nested changes. */
   markModified(modified: boolean): void {
-    if (modified && this.sealed) throw new SessionSealed()
+    if (modified && this.sealed && !this.transacting) throw new SessionSealed()
     this.modified = modified
     this.unsaved = modified
   }
@@ -350,21 +354,44 @@ export class SessionState {
     this.rebase(NO_CELLS, undefined)
   }
 
-  /** The changes made so far, to be put back when `transact` has to begin again. */
-  snapshot(): () => void {
-    this.settle()
-    const [changes, moved, unsaved] = [this.#changes, this.#moved, this.unsaved]
-    return () => {
-      this.unsaved = unsaved
-      this.#changes = changes && new Map(changes)
-      this.#moved = moved && new Set(moved)
-      this.#handed = null
+  /** The session is over, for whoever holds it: the next change begins a new one. What the store has is not its business. */
+  end(): void {
+    this.generation++
+    this.accessed = true
+    this.modified = true
+    this.unsaved = true
+    this.cycled = false
+    this.key = null
+    this.forget()
+  }
+
+  /** The same session once more, for a transaction. */
+  twin(): SessionState {
+    const own = new SessionState(this.store, this.key)
+    own.transacting = true
+    own.inTurn = true
+    own.sealed = this.sealed
+    return own
+  }
+
+  /** Takes over what a transaction left; changes made here meanwhile stay on top. */
+  adopt(own: SessionState): void {
+    if (own.generation > 0) this.end()
+    this.settle(own.baseline)
+    this.rebase(own.baseline, own.version)
+    this.key = own.key
+    this.accessed = true
+    this.modified ||= own.modified
+    this.cycled ||= own.cycled
+    for (const [key, given] of own.#handed ?? []) {
+      this.#handed ??= new Map()
+      if (!this.#handed.has(key)) this.#handed.set(key, given)
     }
   }
 
   #change(): void {
     this.touch()
-    if (this.sealed) throw new SessionSealed()
+    if (this.sealed && !this.transacting) throw new SessionSealed()
     this.modified = true
     this.unsaved = true
     this.revision++

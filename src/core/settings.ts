@@ -252,6 +252,12 @@ export const settingsTable = {
     null,
     'Answers a refused form; null is the built-in page.',
   ),
+  dataUploadMaxMemorySize: django(
+    'csrf',
+    orNull(whole('bytes', 1, 2 ** 31 - 1)),
+    2_621_440,
+    'The largest form that is read to look for its token, in bytes (2.5 MiB); a larger one is a 400. null is no limit.',
+  ),
 
   // Messages
   messageStorage: django(

@@ -1,9 +1,15 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { stateOf } from '../../src/core/dictionary.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { Site } from '../../src/core/site.js'
 import { memoryEngine } from '../../src/engines/memory.js'
-import { SessionInterrupted, SojournError, StoreUnavailable } from '../../src/errors.js'
+import {
+  NestedTransact,
+  SessionInterrupted,
+  SessionValueError,
+  SojournError,
+  StoreUnavailable,
+} from '../../src/errors.js'
 import { type WatchedEngine, watched } from '../../src/testing/watched-engine.js'
 import { bareSite, sqliteEngine } from '../support/sites.js'
 
@@ -246,10 +252,155 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
     const { site } = await stand(make())
     const session = site.sessions.open(key)
     await session.load()
-    const nested = session.transact((s) => s.transact(() => 1))
+    const nested = session.transact((s) => s.transact((inner) => inner))
     await expect(nested).rejects.toThrow(/within/)
     await expect(nested).rejects.toThrow(SojournError)
-    expect(await session.transact(() => 2)).toBe(2)
+    expect(await session.transact((_s) => 2)).toBe(2)
+  })
+
+  test('transact within transact by another handle ends with an error too', async () => {
+    const { open } = await stand(make())
+    const session = await open()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const nested = session.transact(async (_s) => session.transact((s) => s.set('a', 2)))
+      const outcome = expect(nested).rejects.toThrow(NestedTransact)
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+      vi.advanceTimersByTime(10_000)
+      await outcome
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test('transact keeps what the request changed before, beside and after it', async () => {
+    const { site, open, held, key } = await stand(make())
+    const session = await open()
+    const loaded = async (): Promise<Iterable<[string, string]>> => (await site.engine.load(key))?.cells ?? []
+    const cart = session['cart'] as unknown[]
+    cart.push('before')
+    session['before'] = 1
+    let tries = 0
+    const running = session.transact(async (s) => {
+      expect(s['before']).toBe(1)
+      tries++
+      if (tries === 1)
+        await site.engine.save(key, { cells: new Map([...(await loaded()), ['theirs', '1']]), expires: 4e12 })
+      await null
+      s.set('a', Number(s.get('a')) + 1)
+    })
+    for (let i = 0; i < 3; i++) await null
+    session['beside'] = 1
+    await running
+    cart.push('after')
+    session['after'] = 1
+    stateOf(session).noticeNested()
+    await session.save()
+    expect(await held(key)).toEqual({ a: 2, cart: [1, 'before', 'after'], before: 1, beside: 1, after: 1, theirs: 1 })
+  })
+
+  test('a nested value that a transaction gave is watched afterwards', async () => {
+    const { open, held, key } = await stand(make())
+    const session = await open()
+    const cart = await session.transact((s) => {
+      s.set('a', 2)
+      return s.get('cart') as number[]
+    })
+    cart.push(2)
+    stateOf(session).noticeNested()
+    await session.save()
+    expect(await held(key)).toMatchObject({ cart: [1, 2] })
+  })
+
+  test('transactions of a visitor who has no session yet make one, and count all', async () => {
+    const it = await stand(make())
+    const session = it.site.sessions.open()
+    const count = (s: Session): void => s.set('views', Number(s.get('views', 0)) + 1)
+    await Promise.all([session.transact(count), session.transact(count), session.transact(count)])
+    expect(await it.held(session.sessionKey)).toEqual({ views: 3 })
+    expect(await alive(it)).toBe(2)
+  })
+
+  test('transact that only reads writes nothing', async () => {
+    const { open, engine } = await stand(make())
+    const session = await open()
+    engine.recount()
+    expect(await session.transact((s) => s.get('a'))).toBe(1)
+    expect(engine.count('save')).toBe(0)
+  })
+
+  test.each([false, true])(
+    'a new key made within transact stays, whether it is awaited or not (%s)',
+    async (awaited) => {
+      const it = await stand(make())
+      const session = await it.open()
+      await session.transact(async (s) => {
+        s.set('a', 2)
+        if (awaited) await s.cycleKey()
+        else void s.cycleKey()
+        s.set('late', 1)
+      })
+      expect(session.sessionKey).not.toBe(it.key)
+      expect(await it.held(session.sessionKey)).toEqual({ a: 2, cart: [1], late: 1 })
+      expect(await it.held(it.key)).toBeNull()
+      expect(await alive(it)).toBe(1)
+    },
+  )
+
+  test('a new key made by a function that then fails is the new key', async () => {
+    const it = await stand(make())
+    const session = await it.open()
+    const failing = session.transact(async (s) => {
+      await s.cycleKey()
+      throw new RangeError('no')
+    })
+    await expect(failing).rejects.toThrow(RangeError)
+    expect(await it.held(session.sessionKey)).toEqual({ a: 1, cart: [1] })
+    expect(await alive(it)).toBe(1)
+  })
+
+  test('flush beside a transaction wins', async () => {
+    const it = await stand(make())
+    for (const key of [KEY, null]) {
+      const session = it.site.sessions.open(key)
+      await session.load()
+      let go = (): void => undefined
+      const gate = new Promise<void>((resolve) => {
+        go = resolve
+      })
+      const running = session.transact(async (s) => {
+        s.set('secret', 1)
+        await gate
+      })
+      const outcome = expect(running).rejects.toThrow(SessionInterrupted)
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+      await session.flush()
+      go()
+      await outcome
+      expect({ ...session }).toEqual({})
+      expect(await alive(it)).toBe(0)
+    }
+  })
+
+  test('a function that could change only another handle is refused', async () => {
+    const { open } = await stand(make())
+    const session = await open()
+    expect(() => session.transact(() => session.set('a', 2))).toThrow(SessionValueError)
+  })
+
+  test('loading twice at once asks once', async () => {
+    const { site, engine, key } = await stand(make())
+    engine.recount()
+    const session = site.sessions.open(key)
+    await Promise.all([session.load(), session.load()])
+    expect(engine.asked).toEqual(['load'])
+  })
+
+  test('a new session that was saved explicitly is told to the visitor', async () => {
+    const { site } = await stand(make())
+    const session = site.sessions.open()
+    await session.save()
+    expect(session.modified).toBe(true)
   })
 
   test('two transactions of one session at once run one after the other', async () => {
