@@ -3,8 +3,9 @@ import type { Session } from '../core/session-types.js'
 import type { SettingsInput } from '../core/settings.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
+import { BodyNotParsed } from '../errors.js'
 import { siteOf } from '../sojourn.js'
-import { isUnreadForm, parsedForm, readForm } from './form.js'
+import { isUnreadForm, parsedForm, readForm, tooLong } from './form.js'
 import { nodeMiddleware } from './node.js'
 import { NodeRequestHead } from './node-heads.js'
 
@@ -28,8 +29,9 @@ export interface ExpressMiddleware {
 
 /**
  * Sessions for Express 4 and 5: `request.session`, protected forms, login and messages. Where it is mounted among other
- * middleware does not matter, as long as it is before the handlers. Failures of the store go to `next(error)`, with
- * `error.status` and `error.headers` for Express's own error page.
+ * middleware does not matter, as long as it is before the handlers; a body parser with options of its own goes first, since
+ * a form that nobody has parsed is parsed here with Express's defaults, to look for its token. Failures of the store go to
+ * `next(error)`, with `error.status` and `error.headers` for Express's own error page.
  *
  * @example
  * ```ts
@@ -63,7 +65,7 @@ export function sojourn(settings: SettingsInput | Site): ExpressMiddleware {
 
 type Form = Readonly<Record<string, unknown>>
 
-/** Reads a form as Express would parse it: later `express.urlencoded()` finds it done. */
+/** Reads a form by Express's own parser with its defaults: a later `express.urlencoded()` finds it done. */
 function formReader(limit: number | null) {
   return (request: IncomingMessage): MaybePromise<Form | undefined> =>
     parsedForm(request) === undefined && isUnreadForm(request)
@@ -73,9 +75,13 @@ function formReader(limit: number | null) {
 
 async function parseWithExpress(request: IncomingMessage, limit: number | null): Promise<Form | undefined> {
   const { default: express } = await import('express')
-  const parse = express.urlencoded({ extended: true, limit: limit ?? Number.POSITIVE_INFINITY }) as unknown as Parse
+  const parse = express.urlencoded({ extended: false, limit: limit ?? Number.POSITIVE_INFINITY }) as unknown as Parse
   await new Promise<void>((resolve, reject) => {
-    parse(request, (request as { res?: unknown }).res, (error) => (error === undefined ? resolve() : reject(error)))
+    parse(request, (request as { res?: unknown }).res, (error) => {
+      if (error === undefined) resolve()
+      else if (limit !== null && (error as { type?: string }).type === 'entity.too.large') reject(tooLong(limit))
+      else reject(new BodyNotParsed('The submitted form cannot be parsed.', { cause: error }))
+    })
   })
   return parsedForm(request)
 }

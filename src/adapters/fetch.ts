@@ -42,14 +42,22 @@ export function sojourn(settings: SettingsInput | Site): FetchMiddleware {
   const middleware = <Rest extends unknown[]>(handler: FetchHandler<Rest>) => {
     return async (request: Request, ...rest: Rest): Promise<Response> => {
       if (Scope.of(site, request) !== undefined) return handler(request, ...rest)
-      try {
-        if ((request.headers.get('cookie')?.length ?? 0) > MAX_COOKIE_HEADER) return new Response(null, { status: 431 })
-        const scope = Scope.open(site, request, new FetchRequestHead(request, site.settings.dataUploadMaxMemorySize))
+      if ((request.headers.get('cookie')?.length ?? 0) > MAX_COOKIE_HEADER) return new Response(null, { status: 431 })
+      const { dataUploadMaxMemorySize, debug } = site.settings
+      const failure = (error: unknown): Response => {
+        site.failed(error, request)
+        return responseOf(failureResponse(error, debug))
+      }
+      const scope = Scope.open(site, request, new FetchRequestHead(request, dataUploadMaxMemorySize))
+      const answer = async (): Promise<Response> => {
         const refused = await scope.begin()
-        const response = refused === undefined ? await handler(request, ...rest) : responseOf(refused)
-        return await finished(scope, response)
+        return refused === undefined ? handler(request, ...rest) : responseOf(refused)
+      }
+      try {
+        // A page that failed is finished too: a key that changed before it failed has to reach the visitor.
+        return await finished(scope, await answer().catch(failure))
       } catch (error) {
-        return responseOf(failureResponse(error, site.settings.debug))
+        return failure(error)
       }
     }
   }
@@ -105,7 +113,8 @@ class FetchRequestHead implements RequestHead {
   formField(name: string): MaybePromise<string | undefined> {
     this.#form ??= readForm(this.#request, this.#formLimit)
     return chain(this.#form, (form) => {
-      const value = form?.get(name)
+      // As in Django the last of a name counts.
+      const value = form?.getAll(name).at(-1)
       return typeof value === 'string' ? value : undefined
     })
   }

@@ -34,7 +34,9 @@ export class NodeRequestHead<Request extends IncomingMessage> implements Request
 
   formField(name: string): MaybePromise<string | undefined> {
     return chain(this.#readForm(this.#request), (form) => {
-      const value = form?.[name]
+      const given = form?.[name]
+      // As in Django the last of a name counts.
+      const value: unknown = Array.isArray(given) ? given.at(-1) : given
       return typeof value === 'string' ? value : undefined
     })
   }

@@ -107,6 +107,9 @@ function sendFailure(site: Site): (error: unknown, response: ServerResponse) => 
 }
 
 function fail(site: Site, response: ServerResponse, error: unknown): void {
+  site.failed(error, response.req)
+  // What is left of a body that nobody reads would be taken for the next request.
+  if (!response.req.complete) response.shouldKeepAlive = false
   if (response.headersSent) response.destroy()
   else send(response, failureResponse(error, site.settings.debug))
 }

@@ -168,6 +168,7 @@ function symbol(state: SessionState, name: symbol): unknown {
   if (name === STATE) return state
   if (name === Symbol.iterator) return () => entries(state)
   if (name === Symbol.toStringTag) return 'Session'
+  if (name === Symbol.toPrimitive) return () => '[object Session]'
   if (name === INSPECT) return Target.prototype[INSPECT]
   return undefined
 }

@@ -119,7 +119,7 @@ export function remainingMoment(cells: Cells, rules: ExpiryRules, now: number): 
 }
 
 /** The end of the year 9999, the last that Python's dates and ours can write. */
-const LAST_MOMENT = 253_402_300_799_000
+export const LAST_MOMENT = 253_402_300_799_000
 
 /** A session that is to end in a million years, or ended before 1970, must not make a date that nothing can store. */
 function within(moment: number): number {

@@ -237,6 +237,7 @@ export function scopeOf(request: object): Scope {
 
 /** A scope is on the request itself, or on the raw request that a framework's context wraps. */
 export function findScope(request: object): Scope | undefined {
+  if (typeof request !== 'object' || request === null) return undefined
   const wrapped = request as Carrier & { readonly raw?: Carrier; readonly req?: Carrier; readonly request?: Carrier }
   return wrapped[SCOPE] ?? wrapped.raw?.[SCOPE] ?? wrapped.req?.[SCOPE] ?? wrapped.request?.[SCOPE]
 }

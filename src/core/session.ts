@@ -7,6 +7,7 @@ import {
   type ExpiryRules,
   expiryAge,
   expiryMoment,
+  LAST_MOMENT,
   microsOfMoment,
   momentText,
   ownExpiry,
@@ -262,12 +263,12 @@ export class SessionState {
     for (const [key, text] of this.baseline) {
       if (this.#moved?.has(key)) continue
       const given = handed?.get(key)
-      if (changes?.has(key)) cells.set(key, encodeJson(changes.get(key), text))
-      else cells.set(key, given !== undefined && isChanged(given) ? encodeJson(given.value, given.text) : text)
+      if (changes?.has(key)) cells.set(key, cellOf(key, changes.get(key), text))
+      else cells.set(key, given !== undefined && isChanged(given) ? cellOf(key, given.value, given.text) : text)
     }
     if (changes) {
       for (const [key, value] of changes) {
-        if (value !== REMOVED && !cells.has(key)) cells.set(key, encodeJson(value, this.baseline.get(key)))
+        if (value !== REMOVED && !cells.has(key)) cells.set(key, cellOf(key, value, this.baseline.get(key)))
       }
     }
     return cells
@@ -435,13 +436,26 @@ function isChanged(handed: Handed): boolean {
   return text !== handed.text && text !== encodeJson(parseJson(handed.text))
 }
 
+const EXPIRY_VALUES = 'setExpiry takes whole seconds, a Date, ISO 8601 text, 0 or null.'
+
+/** The text of a value; an error says under which key it was. */
+function cellOf(key: string, value: unknown, original: string | undefined): string {
+  try {
+    return encodeJson(value, original)
+  } catch (error) {
+    if (!(error instanceof SessionValueError)) throw error
+    throw new SessionValueError(`The session's '${key}' cannot be kept. ${error.message}`)
+  }
+}
+
 function expiryToStore(value: Exclude<Expiry, null>, rules: ExpiryRules): number | string {
   if (typeof value === 'number') {
     if (Number.isInteger(value)) return value
-    throw new SessionValueError('setExpiry takes whole seconds, a Date, ISO 8601 text, 0 or null.')
+    throw new SessionValueError(EXPIRY_VALUES)
   }
+  if (typeof value !== 'string' && !(value instanceof Date)) throw new SessionValueError(EXPIRY_VALUES)
   const micros = typeof value === 'string' ? microsOfMoment(value, rules) : value.getTime() * 1000
-  if (micros === null || Number.isNaN(micros)) {
+  if (micros === null || Number.isNaN(micros) || Math.abs(micros) > LAST_MOMENT * 1000) {
     throw new SessionValueError('setExpiry was given a moment that is no valid date with a time zone.')
   }
   return momentText(micros, rules)

@@ -46,7 +46,7 @@ function cookiePrefix(settings: ResolvedSettings, spell: Speller, which: 'sessio
   const isHost = name.startsWith('__host-')
   if (!isHost && !name.startsWith('__secure-')) return
   const broken = [
-    ...(settings[`${which}CookieSecure`] === false ? [`${spell(`${which}CookieSecure`)} 'auto' or true`] : []),
+    ...(settings[`${which}CookieSecure`] === true ? [] : [`${spell(`${which}CookieSecure`)} true`]),
     ...(isHost && settings[`${which}CookiePath`] !== '/' ? [`${spell(`${which}CookiePath`)} '/'`] : []),
     ...(isHost && settings[`${which}CookieDomain`] !== null ? [`${spell(`${which}CookieDomain`)} null`] : []),
   ]

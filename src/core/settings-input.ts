@@ -50,7 +50,9 @@ export function resolveSettings(input: SettingsInput): ResolvedSettings {
   const settings: Partial<Record<SettingName, unknown>> = {}
   for (const name of settingNames()) {
     const entry = given.get(name)
-    settings[name] = entry === undefined ? settingsTable[name].default : entry.value
+    const value: unknown = entry === undefined ? settingsTable[name].default : entry.value
+    // Whoever prints a site or its settings prints no secret (T27).
+    Object.defineProperty(settings, name, { value, enumerable: !ruleOf(name).secret })
   }
   if (settings.secretKey === '') throw emptySecretKey()
   const resolved = Object.freeze(settings) as ResolvedSettings

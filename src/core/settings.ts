@@ -91,7 +91,7 @@ export const settingsTable = {
     'site',
     flag,
     false,
-    'Also reads signed cookies made under the salt of Django before 5.2.15 and 6.0.6.',
+    '`getSignedCookie` also reads cookies that were signed under the salt of Django before 5.2.15 and 6.0.6.',
   ),
   clock: own('site', part.clock, Date.now, 'The time in milliseconds; tests turn it.'),
   random: own(
@@ -200,9 +200,14 @@ export const settingsTable = {
     'sessions',
     orNull(kind.filePath),
     null,
-    "The folder of the file engine; null is the system's temporary folder.",
+    "The folder of the file engine; null is the system's temporary folder. Nothing reads it yet: the file engine is not built.",
   ),
-  sessionCacheAlias: django('sessions', kind.word, 'default', 'The cache of the cache engines.'),
+  sessionCacheAlias: django(
+    'sessions',
+    kind.word,
+    'default',
+    'The cache of the cache engines. Nothing reads it yet: they are not built.',
+  ),
   sessionSerializer: django(
     'sessions',
     part.serializer,
@@ -296,7 +301,12 @@ export const settingsTable = {
     '/accounts/profile/',
     'Where a user is sent after login without a next page.',
   ),
-  logoutRedirectUrl: django('auth', orNull(kind.location), null, 'Where a user is sent after logout.'),
+  logoutRedirectUrl: django(
+    'auth',
+    orNull(kind.location),
+    null,
+    'Where your logout page sends a user: read it from `site.settings`.',
+  ),
   remoteUserHeader: own(
     'auth',
     orNull(kind.headerName),

@@ -1,4 +1,4 @@
-import { ImproperlyConfigured } from '../errors.js'
+import { ImproperlyConfigured, SojournError } from '../errors.js'
 import type { Decision } from './decide.js'
 import { dictionary } from './dictionary.js'
 import { isPromise } from './maybe.js'
@@ -67,6 +67,14 @@ export class Site {
     }
   }
 
+  /** Tells that a request failed. Where nobody listens the error is printed, so that none goes without a trace. */
+  failed(error: unknown, request: object): void {
+    if (error instanceof SojournError && error.status < 500) return
+    if (this.#listeners.get('request_failed')?.size) this.emit('request_failed', { error, request })
+    // Our own errors say all in their message; of others the stack tells where to look.
+    else console.error('sojourn: a request failed:', error instanceof SojournError ? describeError(error) : error)
+  }
+
   /** Tells the listeners how a request ended for its session. */
   decided(scope: Scope, { action, reason }: Decision): void {
     if (this.#listeners.has('decided')) this.emit('decided', { action, reason, request: scope.request })
@@ -84,6 +92,10 @@ export class Site {
     await this.engine.close?.()
     await this.#close()
   }
+}
+
+function describeError({ message, cause }: SojournError): string {
+  return cause instanceof Error ? `${message} (${cause.message})` : message
 }
 
 /** Sessions outside a request: jobs, commands, tests. */

@@ -125,6 +125,8 @@ export interface SiteEvents {
   session_corrupted: { readonly engine: string }
   /** The store failed. */
   store_failed: { readonly engine: string; readonly operation: string; readonly error: SojournError }
+  /** A request ended with an error that is not the visitor's. Without a listener it is printed. */
+  request_failed: { readonly error: unknown; readonly request: object }
   csrf_failed: { readonly reason: string; readonly request: object }
   user_logged_in: { readonly user: unknown; readonly request: object }
   user_logged_out: { readonly user: unknown; readonly request: object }

@@ -52,7 +52,8 @@ class SignedCookiesEngine implements SessionEngine {
     this.#zone = { useTz: options.useTz ?? true, timeZone: options.timeZone ?? 'UTC' }
     this.#age = options.sessionCookieAge ?? 1_209_600
     this.#room = COOKIE_BYTES - (options.sessionCookieName ?? 'sessionid').length
-    this.#codec = signedCodec({ ...options, salt: SALT })
+    const { secretKey, secretKeyFallbacks, sessionMaxBytes, clock } = options
+    this.#codec = signedCodec({ secretKey, secretKeyFallbacks, sessionMaxBytes, clock, salt: SALT })
   }
 
   load(key: string): Loaded | null {

@@ -40,6 +40,14 @@ export const failing: Claims = {
     assert.deepEqual(response.setCookies, [])
   },
 
+  'a page that fails after it changed the key still tells the visitor the new one': async (trial) => {
+    const alice = await loggedIn(trial)
+    const key = alice.cookies.get(NAME)
+    assert.equal((await alice.get('/cycle-fail')).status, 500)
+    assert.notEqual(alice.cookies.get(NAME), key)
+    assert.deepEqual((await alice.get('/read')).json(), { user: 'alice' })
+  },
+
   'a page that throws or rejects is a 500, and its changes are not kept': async (trial) => {
     const { engine, visitor } = trial
     const alice = await loggedIn(trial)

@@ -80,6 +80,11 @@ export function contractPages(gates: Gates, made: Made): App {
       await sleep(1)
       return fail(session)
     },
+    '/cycle-fail': async (visit) => {
+      const session = await visit.session()
+      await session.cycleKey()
+      return fail(session)
+    },
     '/events': withSession((session) => {
       session.set('listens', true)
       return { headers: { 'Content-Type': 'text/event-stream' }, body: events(gates) }

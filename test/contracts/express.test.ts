@@ -43,6 +43,7 @@ describe.each([
         middleware: ['sessions'],
         sessionEngine: engine,
       })
+      site.on('request_failed', () => undefined)
     })
     afterEach(async () => {
       visitor.close()

@@ -4,12 +4,15 @@ import { sojourn as onFetch } from 'sojourn/fetch'
 import { watched } from 'sojourn/testing'
 import { expect, test } from 'vitest'
 
-const siteOn = (engine: ReturnType<typeof watched>): ReturnType<typeof sojourn> =>
-  sojourn({
+function siteOn(engine: ReturnType<typeof watched>): ReturnType<typeof sojourn> {
+  const site = sojourn({
     secretKey: 'a secret of the tests, of more than fifty characters in all',
     databases: { default: 'sqlite::memory:' },
     sessionEngine: engine,
   })
+  site.on('request_failed', () => undefined)
+  return site
+}
 
 test.each([{}, { delay: 2 }])('the body of an answer that is not sent is cancelled (%o)', async (watching) => {
   const engine = watched(memoryEngine(), watching)

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Scope, scopeOf } from '../../src/core/scope.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { Site } from '../../src/core/site.js'
 import { memoryEngine } from '../../src/engines/memory.js'
-import { NoScope, SessionNotLoaded, SessionSealed, StoreUnavailable } from '../../src/errors.js'
+import { NoScope, SessionInterrupted, SessionNotLoaded, SessionSealed, StoreUnavailable } from '../../src/errors.js'
 import { testClock } from '../../src/testing/clock.js'
 import { type Watching, watched } from '../../src/testing/watched-engine.js'
 import { bareSite, type RecordedHead, requestHead, responseHead, SECRET } from '../support/sites.js'
@@ -227,6 +227,57 @@ test('T27 a log that prints a request prints no secret and no session key', asyn
   expect(printed).not.toContain(SECRET)
   expect(scope.session.sessionKey).toHaveLength(32)
   expect(printed).not.toContain(scope.session.sessionKey as string)
+})
+
+describe('a request that failed', () => {
+  test('is told to whoever listens; otherwise it is printed, the stack of an error that is not ours with it', () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    try {
+      const { site } = setUp()
+      const bug = new RangeError('a bug of the page')
+      const down = new StoreUnavailable('The store failed.', { cause: new Error('refused') })
+      for (const error of [bug, down, new NoScope(), new SessionInterrupted()]) site.failed(error, {})
+      expect(printed.mock.calls.map(([, error]) => error)).toEqual([
+        bug,
+        'The store failed. (refused)',
+        new NoScope().message,
+      ])
+      printed.mockClear()
+      const heard: unknown[] = []
+      site.on('request_failed', ({ error }) => heard.push(error))
+      for (const error of [bug, new SessionInterrupted()]) site.failed(error, {})
+      expect(heard).toEqual([bug])
+      expect(printed).not.toHaveBeenCalled()
+    } finally {
+      printed.mockRestore()
+    }
+  })
+})
+
+describe('the attributes of the session cookie', () => {
+  const write = async (settings: Parameters<typeof bareSite>[0], encrypted: boolean): Promise<string> => {
+    const { site } = setUp(settings)
+    const scope = Scope.open(site, {}, requestHead({}, { encrypted }))
+    await scope.begin()
+    scope.session['a'] = 1
+    const response = responseHead()
+    await scope.finish(response)
+    return response.cookies[0] ?? ''
+  }
+
+  test.each([
+    [{}, true, true],
+    [{}, false, false],
+    [{ sessionCookieSecure: true }, false, true],
+    [{ sessionCookieSecure: false }, true, false],
+  ])('%o over HTTPS (%s): Secure is %s', async (settings, encrypted, secure) => {
+    expect(/; Secure/.test(await write(settings, encrypted))).toBe(secure)
+  })
+
+  test('Partitioned is there where it is set, and nowhere else', async () => {
+    expect(await write({ sessionCookiePartitioned: true }, true)).toMatch(/; Partitioned/)
+    expect(await write({}, true)).not.toMatch(/Partitioned/)
+  })
 })
 
 describe('sessionSaveEveryRequest on a page that never looks at its session', () => {

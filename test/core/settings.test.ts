@@ -43,12 +43,14 @@ test('a secret key is all that is needed, and the rest is as in Django 6.1', () 
     clock: Date.now,
     random: null,
   })
-  expect(Object.keys(resolve({}))).toEqual(settingNames())
+  expect(Reflect.ownKeys(resolve({}))).toEqual(settingNames())
 })
 
 test('every default passes the check of its own setting', () => {
   const resolved = resolve({})
-  expect(resolveSettings(resolved)).toEqual(resolved)
+  const { secretKey, secretKeyFallbacks, databases } = resolved
+  const again = resolveSettings({ ...resolved, secretKey, secretKeyFallbacks, databases })
+  for (const name of settingNames()) expect(again[name], name).toEqual(resolved[name])
 })
 
 test('resolved settings and the lists in them cannot be changed', () => {
@@ -312,7 +314,12 @@ test.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
   [
     '__Host- without Secure',
     { csrfCookieName: '__Host-csrf', CSRF_COOKIE_SECURE: false },
-    ['csrfCookieName', "CSRF_COOKIE_SECURE 'auto' or true"],
+    ['csrfCookieName', 'CSRF_COOKIE_SECURE true'],
+  ],
+  [
+    "__Host- with the Secure that is 'auto', where a visitor by HTTP would get an error",
+    { sessionCookieName: '__Host-sid' },
+    ['sessionCookieName', 'sessionCookieSecure true'],
   ],
   ['__hOST- in another case', { sessionCookieName: '__hOST-sid', sessionCookieSecure: false }, ['sessionCookieSecure']],
   [
@@ -343,9 +350,13 @@ test.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
 })
 
 test.each<Readonly<Record<string, unknown>>>([
-  { sessionCookieName: '__Host-sid' },
   { sessionCookieName: '__Host-sid', sessionCookieSecure: true },
-  { sessionCookieName: '__Secure-sid', sessionCookiePath: '/app', sessionCookieDomain: '.example.com' },
+  {
+    sessionCookieName: '__Secure-sid',
+    sessionCookieSecure: true,
+    sessionCookiePath: '/app',
+    sessionCookieDomain: '.example.com',
+  },
   { sessionCookieSamesite: 'None' },
   { sessionCookieSamesite: 'None', sessionCookieSecure: false },
   { sessionCookiePartitioned: true },

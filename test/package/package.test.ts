@@ -110,6 +110,21 @@ describe('the installed package', () => {
     expect(() => tsc(project, ...options, file)).not.toThrow()
   })
 
+  test('lets whoever imports an adapter alone declare what sessions hold', () => {
+    writeFileSync(
+      join(project, 'declared.mts'),
+      `import { getSession } from 'sojourn/fetch'
+declare module 'sojourn' { interface SessionData { visits: number } }
+const session = await getSession(new Request('http://localhost/'))
+export const visits: number | undefined = session.visits
+// @ts-expect-error a text is no number of visits
+session.visits = 'many'
+`,
+    )
+    const options = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext', '--types', 'node']
+    expect(() => tsc(project, ...options, 'declared.mts')).not.toThrow()
+  })
+
   test('has a command', () => {
     expect(existsSync(join(project, 'node_modules/.bin/sojourn'))).toBe(true)
     const main = readFileSync(join(installed, 'dist/cli/main.js'), 'utf8')

@@ -18,6 +18,25 @@ test('T27: a session that is printed or sent shows its data and not its key', as
   expect(`${inspect(session)} ${Object.prototype.toString.call(session)}`).not.toContain(key)
 })
 
+test('T27: a site that is printed or sent shows no secret', async () => {
+  const { sojourn: onNode } = await import('../../src/adapters/node.js')
+  const secrets = [SECRET, 'an older secret of the site', 'a password of the database']
+  const printed = sojourn({
+    secretKey: SECRET,
+    secretKeyFallbacks: ['an older secret of the site'],
+    sessionEngine: 'memory',
+    databases: { default: 'sqlite::memory:', other: 'sqlite:/a password of the database' },
+  })
+  for (const shown of [printed, printed.settings, onNode(printed), { deep: [printed] }]) {
+    const texts = [inspect(shown, { depth: 9 }), JSON.stringify(shown)]
+    for (const secret of secrets) for (const text of texts) expect(text ?? '').not.toContain(secret)
+  }
+})
+
+test('a session in a text is no error', () => {
+  expect(`${site().sessions.open()}`).toBe('[object Session]')
+})
+
 test('a session that is to end in a million years, or ended long ago, is stored all the same', async () => {
   const { sessions } = sojourn({ secretKey: SECRET, databases: { default: 'sqlite::memory:' } })
   const session = sessions.open()

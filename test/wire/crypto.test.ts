@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   base64url,
   constantTimeEqual,
@@ -10,6 +10,13 @@ import {
   saltedHmac,
 } from '../../src/wire/crypto.js'
 import { anyText } from './arbitraries.js'
+
+const timed = vi.hoisted(() => vi.fn())
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>()
+  timed.mockImplementation(crypto.timingSafeEqual)
+  return { ...crypto, timingSafeEqual: timed }
+})
 
 test('a salted HMAC is an HMAC with the derived key, whether the secret is text or bytes', () => {
   const key = derivedKey('salt', 'sécret')
@@ -26,6 +33,16 @@ test('the constant-time comparison is equality, for any two texts', () => {
     }),
   )
   expect(constantTimeEqual('\ud800', '\ud801')).toBe(false)
+})
+
+test('texts of one length are compared by the comparison that takes its time', () => {
+  timed.mockClear()
+  expect([constantTimeEqual('aaaa', 'baaa'), constantTimeEqual('aaaa', 'aaaa'), constantTimeEqual('a', 'aa')]).toEqual([
+    false,
+    true,
+    false,
+  ])
+  expect(timed).toHaveBeenCalledTimes(3)
 })
 
 test('base64 gives back any bytes, from text of either alphabet, with padding or without', () => {
