@@ -57,7 +57,9 @@ export function sojourn(settings: SettingsInput | Site): FetchMiddleware {
         // A page that failed is finished too: a key that changed before it failed has to reach the visitor.
         return await finished(scope, await answer().catch(failure))
       } catch (error) {
-        return failure(error)
+        const head = new FetchResponseHead(failure(error))
+        scope.salvage(head)
+        return head.response()
       }
     }
   }

@@ -152,6 +152,7 @@ class HeldHead {
     // An error page that sets no status of its own must not make a success of it.
     response.statusCode = (error as { status?: number } | undefined)?.status ?? 500
     response.statusMessage = ''
+    this.#scope.salvage(new NodeResponseHead(response))
     this.#fail(error, ended)
     for (const [method, given] of dropped) this.#discard(method, given, error)
     if (ended) return

@@ -110,6 +110,8 @@ function fail(site: Site, response: ServerResponse, error: unknown): void {
   site.failed(error, response.req)
   // What is left of a body that nobody reads would be taken for the next request.
   if (!response.req.complete) response.shouldKeepAlive = false
+  // An answer that is whole leaves, whatever its page does afterwards.
+  if (response.writableEnded) return
   if (response.headersSent) response.destroy()
   else send(response, failureResponse(error, site.settings.debug))
 }

@@ -3,6 +3,7 @@ import { remainingMoment } from './expiry.js'
 import { chain, isPromise } from './maybe.js'
 import { apply, type Delta, delta } from './merge.js'
 import type { SessionState } from './session.js'
+import { patiently } from './turns.js'
 import type { MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
@@ -166,8 +167,7 @@ export function touch(state: SessionState): MaybePromise<boolean> {
 export function flush(state: SessionState): MaybePromise<void> {
   const { key } = state
   state.end()
-  if (key === null) return queue(state, () => undefined)
-  return queue(state, () => chain(state.store.delete(key), () => undefined))
+  return queue(state, 'flush', () => (key === null ? undefined : chain(state.store.delete(key), () => undefined)))
 }
 
 /**
@@ -181,7 +181,7 @@ export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = '
   // The visitor could not be told the new key any more, and would lose the session.
   if (state.sealed) throw new SessionSealed()
   const { generation } = state
-  return queue(state, () => {
+  return queue(state, 'cycleKey', () => {
     if (generation !== state.generation) return
     return chain(load(state), () => {
       const { key: old, version, baseline } = state
@@ -234,48 +234,55 @@ function interrupt(state: SessionState): never {
   throw new SessionInterrupted()
 }
 
-/** Runs what meets the store in the order it was asked for; the response waits for all of it (`settlePending`). */
-function queue(state: SessionState, operation: () => MaybePromise<void>): MaybePromise<void> {
+export type Queued = 'save' | 'flush' | 'cycleKey' | 'transact'
+
+/**
+ * Runs what meets the store in the order it was asked for; the response waits for all of it (`settlePending`). What failed is
+ * an error to the visitor, even if the handler did not look, unless the same succeeded later.
+ */
+export function queue<R>(state: SessionState, kind: Queued, operation: () => MaybePromise<R>): MaybePromise<R> {
   const before = state.pending
-  let running: MaybePromise<void>
+  const failed = (error: unknown): void => {
+    state.failures ??= new Map()
+    state.failures.set(kind, error)
+  }
+  const done = (): void => void state.failures?.delete(kind)
+  let running: MaybePromise<R>
   try {
-    // What failed before must not keep a flush from ending the session.
-    running = before === null ? operation() : before.then(operation, operation)
+    // A flush ends the session whatever it has to wait for.
+    running = before === null ? operation() : patiently(before, kind === 'flush').then(operation)
   } catch (error) {
-    remember(state, Promise.reject(error))
+    failed(error)
     throw error
   }
-  if (isPromise(running)) remember(state, before === null ? running : running.then(() => before))
+  if (!isPromise(running)) {
+    done()
+    return running
+  }
+  const pending = Promise.all([before, running.then(done, failed)]).then(() => {
+    if (state.pending === pending) state.pending = null
+  })
+  state.pending = pending
   return running
 }
 
-/** The response waits for it: what failed here is an error to the visitor, even if the handler did not look. */
-function remember(state: SessionState, running: Promise<void>): void {
-  running.catch(() => undefined)
-  state.pending = running
+/** Waits for what was begun, and throws what failed of it. */
+export function settlePending(state: SessionState): MaybePromise<void> {
+  const { pending, failures } = state
+  if (pending !== null) return patiently(pending).then(() => settlePending(state))
+  for (const error of failures?.values() ?? []) throw error
 }
 
 /** Whether anything that was begun is under way, or failed. */
-export function isPending({ pending, transactions }: SessionState): boolean {
-  return pending !== null || transactions !== null
-}
-
-/** Waits for everything that was begun. */
-export function settleAll(state: SessionState): MaybePromise<void> {
-  const { transactions } = state
-  return chain(settlePending(state), () => (transactions === null ? undefined : transactions.then(() => undefined)))
-}
-
-/** Waits for what flush, cycleKey and save began. */
-export function settlePending(state: SessionState): MaybePromise<void> {
-  return state.pending ?? undefined
+export function isPending({ pending, failures }: SessionState): boolean {
+  return pending !== null || Boolean(failures?.size)
 }
 
 /** `await session.save()`. */
 export function saveNow(state: SessionState): MaybePromise<void> {
   state.noticeNested()
   const { generation } = state
-  return queue(state, () => (generation === state.generation ? save(state) : undefined))
+  return queue(state, 'save', () => (generation === state.generation ? save(state) : undefined))
 }
 
 function recordOf(state: SessionState): SessionRecord {

@@ -150,9 +150,16 @@ export class Scope {
     if (this.#finished) return
     this.#finished = true
     if (this.#kept === null && !commit.isPending(this.state)) return this.#finishSession(response)
-    return chain(commit.settleAll(this.state), () =>
+    return chain(commit.settlePending(this.state), () =>
       chain(this.#finishParts(response), () => this.#finishSession(response)),
     )
+  }
+
+  /** After `finish` has failed: a key that changed is stored already, so the visitor is told of it with the error. */
+  salvage(response: ResponseHead): void {
+    if (!this.state.cycled || this.state.key === null) return
+    vary(response)
+    this.#sendCookie(response)
   }
 
   #finishParts(response: ResponseHead, from = 0): MaybePromise<void> {

@@ -77,10 +77,10 @@ export class SessionState {
   generation = 0
   /** A load that is under way. */
   loading: Promise<void> | null = null
-  /** What flush, cycleKey and save began and nobody awaited yet. */
+  /** What flush, cycleKey, save and transact began and is under way; never rejects. */
   pending: Promise<void> | null = null
-  /** What `transact` began. */
-  transactions: Promise<unknown> | null = null
+  /** What of it failed, and did not succeed later. */
+  failures: Map<string, unknown> | null = null
 
   #changes: Map<string, unknown> | null = null
   /** Keys that were removed at some time: set again, they move to the end, as in a Python dict. */
@@ -386,7 +386,7 @@ export class SessionState {
     this.cycled ||= own.cycled
     for (const [key, given] of own.#handed ?? []) {
       this.#handed ??= new Map()
-      if (!this.#handed.has(key)) this.#handed.set(key, given)
+      if (!this.#handed.has(key) && !this.#changes?.has(key)) this.#handed.set(key, given)
     }
   }
 

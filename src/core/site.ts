@@ -71,8 +71,7 @@ export class Site {
   failed(error: unknown, request: object): void {
     if (error instanceof SojournError && error.status < 500) return
     if (this.#listeners.get('request_failed')?.size) this.emit('request_failed', { error, request })
-    // Our own errors say all in their message; of others the stack tells where to look.
-    else console.error('sojourn: a request failed:', error instanceof SojournError ? describeError(error) : error)
+    else console.error('sojourn: a request failed:', describeError(error))
   }
 
   /** Tells the listeners how a request ended for its session. */
@@ -94,7 +93,11 @@ export class Site {
   }
 }
 
-function describeError({ message, cause }: SojournError): string {
+/** What hangs on an error besides (a request, an answer) may hold a visitor's data, and is not printed. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error
+  const { message, cause, stack } = error
+  if (!(error instanceof SojournError)) return stack ?? message
   return cause instanceof Error ? `${message} (${cause.message})` : message
 }
 

@@ -1,67 +1,82 @@
-import { NestedTransact, SessionConflict, SessionInterrupted, SessionSealed, SojournError } from '../errors.js'
-import { load, pause, save, saveAt, settlePending } from './commit.js'
+import { NestedTransact, SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
+import { load, pause, queue, save, saveAt, settlePending } from './commit.js'
 import type { SessionState } from './session.js'
 import type { MaybePromise } from './types.js'
 
 /** How often the function runs before a transaction gives up. Each time a real writer was faster. */
 const TRIES = 400
 
+type Run<R> = (own: SessionState) => MaybePromise<R>
+
+/** What the function threw: its caller's business, where a session that was not stored is the visitor's too. */
+class Thrown {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
 /**
  * Loads the session fresh into a state of its own, runs the function on that, and saves at the version that was loaded; again
  * if somebody else saved meanwhile. What the function changed stands or falls as a whole, and nothing that the request changes
- * beside it is touched. Of one session's transactions in this process one runs at a time.
+ * beside it is touched. What is asked of the request's own handle meanwhile (save, a new key, another transaction) waits for it.
  */
-export function transact<R>(state: SessionState, run: (own: SessionState) => MaybePromise<R>): Promise<R> {
+export function transact<R>(state: SessionState, run: Run<R>): Promise<R> {
   if (state.transacting) throw new NestedTransact()
-  // Those of one request wait for each other too: the first may be the one that gives the visitor a session.
-  const running = state.store.turns.take(state, () => begin(state, run))
-  state.transactions = Promise.all([state.transactions, running.catch(ignoreOthers)])
+  const { generation } = state
+  let thrown: Thrown | null = null
+  const queued = queue(state, 'transact', async () => {
+    try {
+      if (generation !== state.generation) throw new SessionInterrupted()
+      return await begin(state, run)
+    } catch (error) {
+      if (!(error instanceof Thrown)) throw error
+      thrown = error
+      return undefined as R
+    }
+  }) as Promise<R>
+  const result = queued.then((value) => {
+    if (thrown !== null) throw thrown.error
+    return value
+  })
   // Perhaps nobody looks; the response does.
-  state.transactions.catch(() => undefined)
-  return running
+  queued.catch(() => result.catch(() => undefined))
+  return result
 }
 
-async function begin<R>(state: SessionState, run: (own: SessionState) => MaybePromise<R>): Promise<R> {
-  await settlePending(state)
+async function begin<R>(state: SessionState, run: Run<R>): Promise<R> {
   const isFresh = state.phase === 'unread'
   await load(state)
   state.noticeNested()
   // The function sees what the request changed so far.
   const isAhead = state.unsaved && !state.isEmpty()
   if (isAhead) await save(state)
-  if (state.key === null) return once(state, run)
-  return state.store.turns.take(state.key, () => again(state, run, isFresh || isAhead))
-}
-
-/** What the function itself throws is its caller's business; that the session was not stored is the visitor's too. */
-function ignoreOthers(error: unknown): void {
-  if (error instanceof SojournError) throw error
+  const { key, store } = state
+  // Nobody could be told of a new session any more, nor of a cookie that holds its own data.
+  if (state.sealed && (key === null || store.engine.stateless)) throw new SessionSealed()
+  return key === null ? once(state, run) : store.turns.take(key, () => again(state, key, run, isFresh || isAhead))
 }
 
 /** Nobody knows this session yet, so nobody can be faster. */
-async function once<R>(state: SessionState, run: (own: SessionState) => MaybePromise<R>): Promise<R> {
-  if (state.sealed) throw new SessionSealed()
+async function once<R>(state: SessionState, run: Run<R>): Promise<R> {
   const { generation } = state
   const own = state.twin()
-  const result = await attempt(state, own, run)
-  own.sealed = state.sealed
-  if (own.unsaved && !own.isEmpty()) await save(own)
-  if (generation === state.generation) state.adopt(own)
-  else if (own.key !== null) {
-    // Flushed meanwhile: what was stored must not stay alive.
-    await state.store.delete(own.key)
-    throw new SessionInterrupted()
+  try {
+    const result = await attempt(state, own, run)
+    if (own.unsaved && !own.isEmpty()) await save(own)
+    return await taken(state, own, generation, result)
+  } catch (error) {
+    // What the function saved by itself before it failed is nobody's.
+    if (own.key !== null && state.key !== own.key) await state.store.delete(own.key)
+    throw error
   }
-  return result
 }
 
-async function again<R>(
-  state: SessionState,
-  run: (own: SessionState) => MaybePromise<R>,
-  isFresh: boolean,
-): Promise<R> {
-  const { key } = state
+async function again<R>(state: SessionState, key: string, run: Run<R>, isFresh: boolean): Promise<R> {
+  const { generation } = state
   for (let tries = 1; tries <= TRIES; tries++) {
+    if (generation !== state.generation) throw new SessionInterrupted()
     const own = state.twin()
     if (isFresh && tries === 1) own.rebase(state.baseline, state.version)
     else await load(own)
@@ -70,32 +85,34 @@ async function again<R>(
     // A function that ended the session or gave it a new key cannot run again: that is stored already.
     const isFinal = own.generation > 0 || own.cycled
     if (isFinal && own.unsaved && !own.isEmpty()) await save(own)
-    if (!isFinal && own.unsaved && !(await saveAt(own, key as string))) {
-      await pause(own, tries)
-      continue
-    }
-    // A key that changed beside it carries over what was saved under the old one.
-    if (state.key === key) state.adopt(own)
-    return result
+    if (isFinal || !own.unsaved || (await saveAt(own, key))) return taken(state, own, generation, result)
+    await pause(own, tries)
   }
   throw new SessionConflict(TRIES)
 }
 
-async function attempt<R>(
-  state: SessionState,
-  own: SessionState,
-  run: (own: SessionState) => MaybePromise<R>,
-): Promise<R> {
-  try {
-    const result = await run(own)
-    await settlePending(own)
-    own.noticeNested()
+/** Hands over what was stored, unless the session was flushed meanwhile: then it must not stay alive. */
+async function taken<R>(state: SessionState, own: SessionState, generation: number, result: R): Promise<R> {
+  if (generation === state.generation) {
+    state.adopt(own)
     return result
+  }
+  if (own.key !== null) await state.store.delete(own.key)
+  throw new SessionInterrupted()
+}
+
+async function attempt<R>(state: SessionState, own: SessionState, run: Run<R>): Promise<R> {
+  let result: R
+  try {
+    result = await run(own)
   } catch (error) {
     await settlePending(own)
     // What it did to the session before it failed is done: nothing can bring the old one back.
     if (own.generation > 0) state.end()
     else if (own.cycled) state.adopt(own)
-    throw error
+    throw new Thrown(error)
   }
+  await settlePending(own)
+  own.noticeNested()
+  return result
 }

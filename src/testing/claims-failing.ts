@@ -43,9 +43,16 @@ export const failing: Claims = {
   'a page that fails after it changed the key still tells the visitor the new one': async (trial) => {
     const alice = await loggedIn(trial)
     const key = alice.cookies.get(NAME)
-    assert.equal((await alice.get('/cycle-fail')).status, 500)
-    assert.notEqual(alice.cookies.get(NAME), key)
-    assert.deepEqual((await alice.get('/read')).json(), { user: 'alice' })
+    trial.engine.fail = ['save']
+    for (const [path, status] of [
+      ['/cycle-fail', 500],
+      ['/cycle-map', 500],
+      ['/cycle-set', 503],
+    ] as const) {
+      assert.equal((await alice.get(path)).status, status)
+      assert.notEqual(alice.cookies.get(NAME), key)
+      assert.deepEqual((await alice.get('/read')).json(), { user: 'alice' })
+    }
   },
 
   'a page that throws or rejects is a 500, and its changes are not kept': async (trial) => {

@@ -80,6 +80,18 @@ export function contractPages(gates: Gates, made: Made): App {
       await sleep(1)
       return fail(session)
     },
+    '/cycle-map': async (visit) => {
+      const session = await visit.session()
+      await session.cycleKey()
+      session.set('map', new Map())
+      return 'the answer of the handler'
+    },
+    '/cycle-set': async (visit) => {
+      const session = await visit.session()
+      await session.cycleKey()
+      session.set('a', 1)
+      return 'the answer of the handler'
+    },
     '/cycle-fail': async (visit) => {
       const session = await visit.session()
       await session.cycleKey()

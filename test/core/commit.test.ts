@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { settlePending } from '../../src/core/commit.js'
 import { stateOf } from '../../src/core/dictionary.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { Site } from '../../src/core/site.js'
@@ -374,12 +375,121 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
       })
       const outcome = expect(running).rejects.toThrow(SessionInterrupted)
       for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
-      await session.flush()
+      const flushing = session.flush()
       go()
-      await outcome
+      await Promise.all([outcome, flushing])
       expect({ ...session }).toEqual({})
       expect(await alive(it)).toBe(0)
     }
+  })
+
+  const beside: readonly [string, (s: Session) => unknown][] = [
+    ['a save', (s) => s.save()],
+    ['a new key', (s) => s.cycleKey()],
+    ['a transaction', (s) => s.transact((own) => own.set('b', 1))],
+  ]
+  for (const [key, before] of [
+    [KEY, { a: 1, cart: [1] }],
+    [null, {}],
+  ] as const) {
+    test.each(beside)(`%s beside a transaction waits for it (${key ?? 'no session yet'})`, async (_what, does) => {
+      const it = await stand(make())
+      const session = it.site.sessions.open(key)
+      await session.load()
+      const count = session.transact(async (s) => {
+        await null
+        s.set('n', Number(s.get('n', 0)) + 1)
+      })
+      session['b'] = 1
+      await Promise.all([count, does(session)])
+      const after = { n: 1, b: 1 }
+      expect(await it.held(session.sessionKey)).toEqual({ ...before, ...after })
+      expect({ ...session }).toEqual({ ...before, ...after })
+      expect(await alive(it)).toBe(key === null ? 2 : 1)
+    })
+  }
+
+  test.each(['set', 'delete'] as const)('%s beside a transaction that read the value stays', async (what) => {
+    const { open, held, key } = await stand(make())
+    const session = await open()
+    const running = session.transact(async (s) => {
+      s.get('cart')
+      s.set('n', 1)
+      await new Promise((resolve) => setImmediate(resolve))
+    })
+    for (let i = 0; i < 8; i++) await null
+    if (what === 'set') session['cart'] = 5
+    else session.delete('cart')
+    await running
+    expect(session['cart']).toBe(what === 'set' ? 5 : undefined)
+    await session.save()
+    expect(session['cart']).toBe(what === 'set' ? 5 : undefined)
+    expect(await held(key)).toEqual({ a: 1, n: 1, ...(what === 'set' ? { cart: 5 } : {}) })
+  })
+
+  test('a nested change before a transaction, and one inside of it, are seen and kept', async () => {
+    const { open, held, key } = await stand(make())
+    const session = await open()
+    const cart = session['cart'] as number[]
+    cart.push(2)
+    expect(await session.transact((s) => (s.get('cart') as number[]).push(3))).toBe(3)
+    expect(await held(key)).toMatchObject({ cart: [1, 2, 3] })
+    expect(session['cart']).toEqual([1, 2, 3])
+    expect(session.modified).toBe(true)
+  })
+
+  test('a failure is forgiven once the same succeeds, and only then', async () => {
+    const it = await stand(make())
+    for (const store of [(s: Session) => s.save(), (s: Session) => s.transact((own) => own.set('n', 1))]) {
+      const session = await it.open()
+      const settle = async (): Promise<void> => settlePending(stateOf(session))
+      session['x'] = Math.random()
+      it.engine.fail = ['save']
+      await expect((async () => store(session))()).rejects.toThrow(StoreUnavailable)
+      await expect(settle()).rejects.toThrow(StoreUnavailable)
+      it.engine.fail = []
+      await store(session)
+      await settle()
+    }
+  })
+
+  test('what the function throws is no failure of the session, whatever it is', async () => {
+    const { open } = await stand(make())
+    const session = await open()
+    for (const error of [new RangeError('no'), new SessionInterrupted()]) {
+      const failing = session.transact((_s) => {
+        throw error
+      })
+      await expect(failing).rejects.toBe(error)
+    }
+    const unstorable = session.transact((s) => s.set('f', () => 1))
+    await expect(unstorable).rejects.toThrow(SessionValueError)
+    await settlePending(stateOf(session))
+  })
+
+  test('a first transaction that saved by itself and then failed leaves nothing', async () => {
+    const it = await stand(make())
+    const session = it.site.sessions.open()
+    const failing = session.transact(async (s) => {
+      s.set('a', 1)
+      await s.save()
+      throw new RangeError('no')
+    })
+    await expect(failing).rejects.toThrow(RangeError)
+    expect([session.sessionKey, await alive(it)]).toEqual([null, 1])
+  })
+
+  test('a new key within a transaction, and flush beside it: nothing stays alive', async () => {
+    const it = await stand(make())
+    const session = await it.open()
+    let flushing: unknown
+    const running = session.transact(async (s) => {
+      await s.cycleKey()
+      flushing = session.flush()
+    })
+    await expect(running).rejects.toThrow(SessionInterrupted)
+    await flushing
+    expect(await alive(it)).toBe(0)
   })
 
   test('a function that could change only another handle is refused', async () => {

@@ -238,7 +238,7 @@ describe('a request that failed', () => {
       const down = new StoreUnavailable('The store failed.', { cause: new Error('refused') })
       for (const error of [bug, down, new NoScope(), new SessionInterrupted()]) site.failed(error, {})
       expect(printed.mock.calls.map(([, error]) => error)).toEqual([
-        bug,
+        bug.stack,
         'The store failed. (refused)',
         new NoScope().message,
       ])

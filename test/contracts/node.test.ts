@@ -1,0 +1,37 @@
+import { sojourn } from 'sojourn'
+import { memoryEngine } from 'sojourn/engines/memory'
+import { sojourn as onNode } from 'sojourn/node'
+import { Client, serve, watched } from 'sojourn/testing'
+import { expect, test } from 'vitest'
+
+test.each([{}, { delay: 2 }])(
+  'an answer that is whole leaves, though its page fails afterwards (%o)',
+  async (watching) => {
+    const site = sojourn({
+      secretKey: 'a secret of the tests, of more than fifty characters in all',
+      databases: { default: 'sqlite::memory:' },
+      sessionEngine: watched(memoryEngine(), watching),
+    })
+    const failures: unknown[] = []
+    site.on('request_failed', ({ error }) => failures.push(error))
+    const bug = new Error('the page failed, as it was asked to')
+    const served = await serve(
+      onNode(site).handle(async (request, response) => {
+        const visits = Number(request.session.get('visits', 0)) + 1
+        request.session.visits = visits
+        response.end(`visit ${visits}`)
+        throw bug
+      }),
+    )
+    const client = new Client(served.origin)
+    try {
+      expect((await client.get('/')).text).toBe('visit 1')
+      expect((await client.get('/')).text).toBe('visit 2')
+      expect(failures).toEqual([bug, bug])
+    } finally {
+      client.close()
+      await served.close()
+      await site.close()
+    }
+  },
+)
