@@ -4,15 +4,17 @@ import { stateOf } from '../../src/core/dictionary.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { Site } from '../../src/core/site.js'
 import { memoryEngine } from '../../src/engines/memory.js'
+import { signedCookiesEngine } from '../../src/engines/signed-cookies.js'
 import {
   NestedTransact,
   SessionInterrupted,
+  SessionSealed,
   SessionValueError,
   SojournError,
   StoreUnavailable,
 } from '../../src/errors.js'
 import { type WatchedEngine, watched } from '../../src/testing/watched-engine.js'
-import { bareSite, sqliteEngine } from '../support/sites.js'
+import { bareSite, SECRET, sqliteEngine } from '../support/sites.js'
 
 const KEY = 'k'.repeat(32)
 
@@ -438,6 +440,15 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
     expect(session.modified).toBe(true)
   })
 
+  test('a change or a new key within a transaction is one of the request, which sends the cookie', async () => {
+    const { open } = await stand(make())
+    const [changed, moved] = [await open(), await open()]
+    await changed.transact((s) => s.set('a', 2))
+    expect([changed.modified, stateOf(changed).cycled]).toEqual([true, false])
+    await moved.transact((s) => s.cycleKey())
+    expect([moved.modified, stateOf(moved).cycled]).toEqual([true, true])
+  })
+
   test('a failure is forgiven once the same succeeds, and only then', async () => {
     const it = await stand(make())
     for (const store of [(s: Session) => s.save(), (s: Session) => s.transact((own) => own.set('n', 1))]) {
@@ -542,6 +553,16 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
     await session.flush()
     expect(await alive(it)).toBe(0)
   })
+})
+
+test('a transaction after the head is refused where its data would go into a cookie', async () => {
+  const site = bareSite({ engine: signedCookiesEngine({ secretKey: SECRET }) })
+  const first = site.sessions.open()
+  first['a'] = 1
+  await first.save()
+  const session = site.sessions.open(first.sessionKey)
+  stateOf(session).sealed = true
+  await expect(session.transact((s) => s.set('a', 2))).rejects.toThrow(SessionSealed)
 })
 
 describe('while a save is under way', () => {
