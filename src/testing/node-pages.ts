@@ -75,10 +75,11 @@ export function nodePages(gates: Gates, made: Made): App['node'] {
     '/two-answers': async (request, response) => {
       request.session.a = 1
       response.setHeader('Content-Length', 16)
+      response.setHeader('X-Kind', 'first')
       response.end('the first answer')
       const changes = [
         () => response.setHeader('Content-Length', 6),
-        () => response.appendHeader('X-Page', 'second'),
+        () => response.appendHeader('X-Kind', 'second'),
         () => response.removeHeader('Content-Length'),
         () => response.writeHead(201, { 'X-Page': 'second' }),
       ]

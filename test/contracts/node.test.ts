@@ -35,3 +35,32 @@ test.each([{}, { delay: 2 }])(
     }
   },
 )
+
+test('what is written after the end of a held answer is told to its callback, and ends no process', async () => {
+  const site = sojourn({
+    secretKey: 'a secret of the tests, of more than fifty characters in all',
+    databases: { default: 'sqlite::memory:' },
+    sessionEngine: watched(memoryEngine(), { delay: 2 }),
+  })
+  const errors: unknown[] = []
+  const told: unknown[] = []
+  const served = await serve(
+    onNode(site).handle((request, response) => {
+      request.session.a = 1
+      response.on('error', (error) => errors.push(error))
+      response.end('first')
+      response.write('second', (error) => told.push((error as { code?: string } | null)?.code))
+      response.end('third')
+    }),
+  )
+  const client = new Client(served.origin)
+  try {
+    expect((await client.get('/')).text).toBe('first')
+    expect((await client.get('/')).text).toBe('first')
+    expect([errors, told]).toEqual([[], ['ERR_STREAM_WRITE_AFTER_END', 'ERR_STREAM_WRITE_AFTER_END']])
+  } finally {
+    client.close()
+    await served.close()
+    await site.close()
+  }
+})

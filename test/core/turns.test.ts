@@ -1,0 +1,35 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Turns } from '../../src/core/turns.js'
+import { NestedTransact } from '../../src/errors.js'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+afterEach(() => void vi.useRealTimers())
+
+async function turn(seconds: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(seconds * 1000)
+}
+
+test('whoever loses patience lets nobody past the one whose turn it is', async () => {
+  const turns = new Turns()
+  const order: string[] = []
+  let end = (): void => undefined
+  const first = turns.take('key', () => new Promise<void>((resolve) => (end = resolve)))
+  const second = expect(turns.take('key', async () => order.push('second'))).rejects.toThrow(NestedTransact)
+  await turn(5)
+  const third = turns.take('key', async () => order.push('third'))
+  await turn(5)
+  await second
+  expect(order).toEqual([])
+  order.push('first')
+  end()
+  await Promise.all([first, third])
+  expect(order).toEqual(['first', 'third'])
+})
+
+test('whoever hurries goes on after ten seconds', async () => {
+  const turns = new Turns()
+  void turns.take('key', () => new Promise<void>(() => undefined))
+  const hurried = turns.take('key', async () => 'went on', true)
+  await turn(10)
+  expect(await hurried).toBe('went on')
+})
