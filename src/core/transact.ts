@@ -63,7 +63,7 @@ async function once<R>(state: SessionState, run: Run<R>): Promise<R> {
   const { generation } = state
   const own = state.twin()
   try {
-    const result = await attempt(state, own, run)
+    const result = await attempt(own, run)
     if (own.unsaved && !own.isEmpty()) await save(own)
     return await taken(state, own, generation, result)
   } catch (error) {
@@ -81,11 +81,18 @@ async function again<R>(state: SessionState, key: string, run: Run<R>, isFresh: 
     if (isFresh && tries === 1) own.rebase(state.baseline, state.version)
     else await load(own)
     if (own.key === null) throw new SessionInterrupted()
-    const result = await attempt(state, own, run)
-    // A function that ended the session or gave it a new key cannot run again: that is stored already.
-    const isFinal = own.generation > 0 || own.cycled
-    if (isFinal && own.unsaved && !own.isEmpty()) await save(own)
-    if (isFinal || !own.unsaved || (await saveAt(own, key))) return taken(state, own, generation, result)
+    try {
+      const result = await attempt(own, run)
+      // A function that ended the session or gave it a new key cannot run again: that is stored already.
+      const isFinal = own.generation > 0 || own.cycled
+      if (isFinal && own.unsaved && !own.isEmpty()) await save(own)
+      if (isFinal || !own.unsaved || (await saveAt(own, key))) return await taken(state, own, generation, result)
+    } catch (error) {
+      // Whatever failed, an end or a new key is done: nothing can bring the old session back.
+      if (generation === state.generation && own.generation > 0) state.end()
+      else if (generation === state.generation && own.cycled) state.adopt(own)
+      throw error
+    }
     await pause(own, tries)
   }
   throw new SessionConflict(TRIES)
@@ -101,15 +108,12 @@ async function taken<R>(state: SessionState, own: SessionState, generation: numb
   throw new SessionInterrupted()
 }
 
-async function attempt<R>(state: SessionState, own: SessionState, run: Run<R>): Promise<R> {
+async function attempt<R>(own: SessionState, run: Run<R>): Promise<R> {
   let result: R
   try {
     result = await run(own)
   } catch (error) {
-    await settlePending(own)
-    // What it did to the session before it failed is done: nothing can bring the old one back.
-    if (own.generation > 0) state.end()
-    else if (own.cycled) state.adopt(own)
+    while (own.pending !== null) await own.pending
     throw new Thrown(error)
   }
   await settlePending(own)

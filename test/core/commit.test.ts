@@ -362,6 +362,21 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
     expect(await alive(it)).toBe(1)
   })
 
+  test.each(['the save at its end', 'a save it caught'])('a new key stays, though %s fails', async (what) => {
+    const it = await stand(make())
+    const session = await it.open()
+    const failing = session.transact(async (s) => {
+      await s.cycleKey()
+      it.engine.fail = ['save']
+      s.set('late', 1)
+      if (what === 'a save it caught') await (async () => s.save())().catch(() => undefined)
+    })
+    await expect(failing).rejects.toThrow(StoreUnavailable)
+    it.engine.fail = []
+    expect(await it.held(session.sessionKey)).toEqual({ a: 1, cart: [1] })
+    expect([stateOf(session).cycled, await alive(it)]).toEqual([true, 1])
+  })
+
   test('flush beside a transaction wins', async () => {
     const it = await stand(make())
     for (const key of [KEY, null]) {
