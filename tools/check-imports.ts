@@ -34,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Files that hold only an interface, which others besides those of the table stand on. */
 const contracts: Readonly<Record<string, readonly string[]>> = {
   'src/databases/database.js': ['engines', 'auth'],
+  'src/caches/cache.js': ['engines'],
 }
 
 /** Who may use Node's modules. Every runtime we serve has the first two; the others are Node's own. */
@@ -42,12 +43,15 @@ const nodeModules: Readonly<Record<string, RegExp>> = {
   'node:zlib': /^src\/(wire\/|auth\/hashers)/,
 }
 const otherNodeModules =
-  /^src\/(adapters\/(node|node-heads|express|hold-head|pretend-sent|form)\.ts|databases\/|engines\/file\b|cli\/|testing\/)/
+  /^src\/(adapters\/(node|node-heads|express|hold-head|pretend-sent|form)\.ts|databases\/|caches\/memcached\b|engines\/file\b|cli\/|testing\/)/
 
 /** A framework, driver or template engine is named in one file only, so that no other needs it installed. */
 const packages: Readonly<Record<string, string>> = {
   express: 'src/adapters/express.ts',
   'better-sqlite3': 'src/databases/sqlite.ts',
+  pg: 'src/databases/postgres.ts',
+  mysql2: 'src/databases/mysql.ts',
+  redis: 'src/caches/redis.ts',
   nunjucks: 'src/csrf/nunjucks.ts',
 }
 

@@ -1,7 +1,7 @@
 import { chain, isPromise } from '../core/maybe.js'
 import type { ResolvedSettings } from '../core/settings.js'
 import type { MaybePromise } from '../core/types.js'
-import type { Database, Row, Statement, Value } from '../databases/database.js'
+import { type Database, type Dialect, insertNew, type Row, type Statement, type Value } from '../databases/database.js'
 import { ImproperlyConfigured, StoreUnavailable, UsernameTaken } from '../errors.js'
 import { randomString } from '../wire/crypto.js'
 import { checkPassword, makePassword, type PasswordRules, spendTime, unusablePassword } from './hashers.js'
@@ -22,12 +22,17 @@ type Rules = Pick<ResolvedSettings, 'authUserModel' | 'pbkdf2Iterations' | 'rand
 
 /** All columns: another user model's table has others, and every one we know has its place in `ModelUser`. */
 const SQL = {
-  byId: (table: string) => `SELECT * FROM ${table} WHERE id = ?`,
-  byName: (table: string) => `SELECT * FROM ${table} WHERE username = ?`,
-  setPassword: (table: string) => `UPDATE ${table} SET password = ? WHERE id = ?`,
-  setLastLogin: (table: string) => `UPDATE ${table} SET last_login = ? WHERE id = ?`,
-  create: (table: string) =>
-    `INSERT INTO ${table} (username, password, email, first_name, last_name, is_active, is_staff, is_superuser, date_joined) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  byId: (table: string) => `SELECT * FROM ${table} WHERE id = ?1`,
+  byName: (table: string) => `SELECT * FROM ${table} WHERE username = ?1`,
+  setPassword: (table: string) => `UPDATE ${table} SET password = ?1 WHERE id = ?2`,
+  setLastLogin: (table: string) => `UPDATE ${table} SET last_login = ?1 WHERE id = ?2`,
+  create: (table: string, dialect: Dialect) =>
+    insertNew(
+      dialect,
+      `${table} (username, password, email, first_name, last_name, is_active, is_staff, is_superuser, date_joined)`,
+      // A flag is a number or a truth value, as the database has it.
+      '(?1, ?2, ?3, ?4, ?5, ?6 = 1, ?7 = 1, ?8 = 1, ?9)',
+    ),
 } as const
 
 /** A primary key as Django writes it into a session. Anything else names nobody. */
@@ -142,7 +147,7 @@ export class ModelBackend implements UserBackend {
   }
 
   #statement(name: keyof typeof SQL): Statement {
-    this.#statements[name] ??= this.#database.prepare(SQL[name](this.#table))
+    this.#statements[name] ??= this.#database.prepare(SQL[name](this.#table, this.#database.dialect))
     return this.#statements[name] as Statement
   }
 

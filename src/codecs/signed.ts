@@ -2,13 +2,9 @@ import type { Cells, Clock } from '../core/types.js'
 import { SessionTooLarge } from '../errors.js'
 import { joinObject, splitObject } from '../wire/json.js'
 import { JsonSigner } from '../wire/signing.js'
+import type { Codec } from './codec.js'
 
-/** Between a session's data and the form a store keeps. */
-export interface Codec<Stored = string> {
-  encode(cells: Cells): Stored
-  /** `null` for whatever does not verify, or is older than `maxAge` seconds. */
-  decode(stored: Stored, maxAge?: number): Cells | null
-}
+export type { Codec } from './codec.js'
 
 export interface SignedCodecOptions {
   readonly secretKey: string | Uint8Array

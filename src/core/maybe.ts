@@ -8,3 +8,8 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
 export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
   return isPromise(value) ? value.then(next) : next(value)
 }
+
+/** One after the other. */
+export function inOrder(steps: readonly (() => MaybePromise<void>)[]): MaybePromise<void> {
+  return steps.reduce<MaybePromise<void>>((before, step) => chain(before, step), undefined)
+}

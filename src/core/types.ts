@@ -52,8 +52,13 @@ export type Outcome = Saved | 'missing' | 'conflict'
 export interface SessionEngine {
   /** Django's name of it: `db`, `cache`, `signed_cookies`... Shown by `sojourn check` and in events. */
   readonly name: string
-  /** True where every method answers at once, so that a session is loaded at first touch and never before the handler. */
+  /** True where `load` answers at once, so that a session is loaded at first touch and never before the handler. */
   readonly synchronous: boolean
+  /**
+   * `compare-and-set`, also where it is not said: what this interface promises. `last-write-wins`: a store that cannot compare, where
+   * parallel writes are lost and a late save may bring back what was deleted. `sojourn check` shows it.
+   */
+  readonly consistency?: 'compare-and-set' | 'last-write-wins'
   /** True where the key is the data (signed cookies): nothing is stored, so nothing can be found, ended or compared. */
   readonly stateless?: boolean
   /** The record under a key; `null` if there is none, or it is past its end. A record that does not verify has no cells. */

@@ -1,6 +1,7 @@
 /** The part of SQL that sojourn speaks: prepared statements with positional parameters. */
 
-export type Value = string | number | bigint | null
+/** A list is for databases that take one as a parameter (PostgreSQL's `= ANY(?1)`). */
+export type Value = string | number | bigint | null | readonly string[]
 export type Row = Readonly<Record<string, unknown>>
 export type Dialect = 'sqlite' | 'postgres' | 'mysql'
 
@@ -16,8 +17,8 @@ export interface Statement {
 }
 
 /**
- * A database with Django's tables in it. Statements are written with `?` for each parameter; a database that counts its parameters puts its own
- * marks there.
+ * A database with Django's tables in it. Statements are written with `?1`, `?2`... for their values, in the order in which `run` gets
+ * them; one may stand there twice. A database puts its own marks in their place (`placeholders`).
  */
 export interface Database {
   readonly dialect: Dialect
@@ -31,6 +32,29 @@ export interface Database {
   /** The moment that a column holds, `null` if it holds none. */
   toMoment(value: unknown): number | null
   close(): MaybePromise<void>
+}
+
+/**
+ * A statement as a driver wants it: `mark` says what stands for the value of a number. `order` says which value goes where, for drivers
+ * that count the marks; `null` where each stands once and in order.
+ */
+export function placeholders(
+  sql: string,
+  mark: (value: number) => string,
+): { readonly text: string; readonly order: readonly number[] | null } {
+  const order: number[] = []
+  const text = sql.replace(/\?(\d+)/g, (_, digits: string) => {
+    order.push(Number(digits) - 1)
+    return mark(Number(digits))
+  })
+  return { text, order: order.every((value, at) => value === at) ? null : order }
+}
+
+/** An insertion of what is not there yet: 0 rows where the key is taken. */
+export function insertNew(dialect: Dialect, into: string, values: string): string {
+  return dialect === 'mysql'
+    ? `INSERT IGNORE INTO ${into} VALUES ${values}`
+    : `INSERT INTO ${into} VALUES ${values} ON CONFLICT DO NOTHING`
 }
 
 /** How a table keeps moments: Django's `USE_TZ` and `TIME_ZONE`. */

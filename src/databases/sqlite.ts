@@ -1,6 +1,6 @@
 import { ImproperlyConfigured } from '../errors.js'
 import { msOfSqliteDate, sqliteDate } from '../wire/dates.js'
-import type { Database, Row, Statement, Value, ZoneRules } from './database.js'
+import { type Database, placeholders, type Row, type Statement, type Value, type ZoneRules } from './database.js'
 
 /** What `better-sqlite3` and `node:sqlite` have in common. */
 export interface SqliteHandle {
@@ -62,7 +62,9 @@ class Sqlite implements Database {
   }
 
   prepare(sql: string): Statement {
-    return new Prepared(this.#open().prepare(sql))
+    const { text, order } = placeholders(sql, () => '?')
+    if (order !== null) throw new TypeError('A statement for SQLite has its values once and in order.')
+    return new Prepared(this.#open().prepare(text))
   }
 
   execute(sql: string): void {

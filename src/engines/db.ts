@@ -1,8 +1,9 @@
-import type { Codec } from '../codecs/signed.js'
-import { chain } from '../core/maybe.js'
+import type { Codec } from '../codecs/codec.js'
+import { chain, inOrder } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
 import type { Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
-import type { Database, Statement } from '../databases/database.js'
+import { type Database, type Dialect, insertNew, type Row, type Statement } from '../databases/database.js'
+import { Batch } from './batch.js'
 
 export interface DbEngineOptions {
   readonly database: Database
@@ -11,32 +12,66 @@ export interface DbEngineOptions {
 }
 
 /** Django's table, to the byte (`sqlmigrate sessions 0001`). */
-const TABLES: Partial<Record<Database['dialect'], readonly string[]>> = {
+const TABLES: Readonly<Record<Dialect, readonly string[]>> = {
   sqlite: [
     'CREATE TABLE IF NOT EXISTS "django_session" ("session_key" varchar(40) NOT NULL PRIMARY KEY, "session_data" text NOT NULL, "expire_date" datetime NOT NULL)',
     'CREATE INDEX IF NOT EXISTS "django_session_expire_date_a5c62663" ON "django_session" ("expire_date")',
+  ],
+  postgres: [
+    'CREATE TABLE IF NOT EXISTS "django_session" ("session_key" varchar(40) NOT NULL PRIMARY KEY, "session_data" text NOT NULL, "expire_date" timestamp with time zone NOT NULL)',
+    'CREATE INDEX IF NOT EXISTS "django_session_session_key_c0390e0f_like" ON "django_session" ("session_key" varchar_pattern_ops)',
+    'CREATE INDEX IF NOT EXISTS "django_session_expire_date_a5c62663" ON "django_session" ("expire_date")',
+  ],
+  mysql: [
+    'CREATE TABLE IF NOT EXISTS `django_session` (`session_key` varchar(40) NOT NULL PRIMARY KEY, `session_data` longtext NOT NULL, `expire_date` datetime(6) NOT NULL, KEY `django_session_expire_date_a5c62663` (`expire_date`))',
   ],
 }
 
 /** Makes Django's `django_session` table where it is not there yet. */
 export function sessionTables(database: Database): MaybePromise<void> {
-  const [table = '', index = ''] = TABLES[database.dialect] ?? []
-  return chain(database.execute(table), () => database.execute(index))
+  return inOrder(TABLES[database.dialect].map((statement) => () => database.execute(statement)))
 }
 
+/** MySQL's collations take letters of either case, and more, for the same; a cast to bytes does not. */
+const sameBytes = (column: string, value: string): Readonly<Record<Dialect, string>> => ({
+  sqlite: `${column} = ${value}`,
+  postgres: `${column} = ${value} COLLATE "C"`,
+  mysql: `CAST(${column} AS BINARY) = ${value}`,
+})
+
 /** The statements of the engine, each prepared once. Comparing the stored text makes a save a compare-and-set. */
-const SQL = {
-  load: 'SELECT session_data, expire_date FROM django_session WHERE session_key = ? AND expire_date > ?',
-  create: 'INSERT INTO django_session (session_key, session_data, expire_date) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-  save: 'UPDATE django_session SET session_data = ?, expire_date = ? WHERE session_key = ? AND expire_date > ?',
-  saveAt:
-    'UPDATE django_session SET session_data = ?, expire_date = ? WHERE session_key = ? AND expire_date > ? AND session_data = ?',
-  touch: 'UPDATE django_session SET expire_date = ? WHERE session_key = ? AND expire_date > ?',
-  delete: 'DELETE FROM django_session WHERE session_key = ?',
-  deleteAt: 'DELETE FROM django_session WHERE session_key = ? AND session_data = ?',
-  exists: 'SELECT 1 FROM django_session WHERE session_key = ?',
-  clearExpired: 'DELETE FROM django_session WHERE expire_date < ?',
-} as const
+function statementsFor(dialect: Dialect): Readonly<Record<Operation, string>> {
+  const key = (value: string): string =>
+    dialect === 'mysql'
+      ? `session_key = ${value} AND ${sameBytes('session_key', value).mysql}`
+      : `session_key = ${value}`
+  const data = (value: string): string => sameBytes('session_data', value)[dialect]
+  return {
+    load: `SELECT session_data, expire_date FROM django_session WHERE ${key('?1')} AND expire_date > ?2`,
+    loadMany:
+      'SELECT session_key, session_data, expire_date FROM django_session WHERE session_key = ANY(?1) AND expire_date > ?2',
+    create: insertNew(dialect, 'django_session (session_key, session_data, expire_date)', '(?1, ?2, ?3)'),
+    save: `UPDATE django_session SET session_data = ?1, expire_date = ?2 WHERE ${key('?3')} AND expire_date > ?4`,
+    saveAt: `UPDATE django_session SET session_data = ?1, expire_date = ?2 WHERE ${key('?3')} AND expire_date > ?4 AND ${data('?5')}`,
+    touch: `UPDATE django_session SET expire_date = ?1 WHERE ${key('?2')} AND expire_date > ?3`,
+    delete: `DELETE FROM django_session WHERE ${key('?1')}`,
+    deleteAt: `DELETE FROM django_session WHERE ${key('?1')} AND ${data('?2')}`,
+    exists: `SELECT 1 FROM django_session WHERE ${key('?1')}`,
+    clearExpired: 'DELETE FROM django_session WHERE expire_date < ?1',
+  }
+}
+
+type Operation =
+  | 'load'
+  | 'loadMany'
+  | 'create'
+  | 'save'
+  | 'saveAt'
+  | 'touch'
+  | 'delete'
+  | 'deleteAt'
+  | 'exists'
+  | 'clearExpired'
 
 /**
  * Sessions in Django's `django_session` table. Django's `backends.db`, with saves that compare before they replace.
@@ -62,17 +97,28 @@ class DbEngine implements SessionEngine {
   readonly #database: Database
   readonly #codec: Codec
   readonly #clock: Clock
-  readonly #statements: Partial<Record<keyof typeof SQL, Statement>> = {}
+  readonly #sql: Readonly<Record<Operation, string>>
+  readonly #statements: Partial<Record<Operation, Statement>> = {}
+  /** Loads of one turn of the event loop become one statement, where that pays. */
+  readonly #batch: Batch<Row> | null
 
   constructor({ database, codec, clock = Date.now }: DbEngineOptions) {
     this.#database = database
     this.#codec = codec
     this.#clock = clock
+    this.#sql = statementsFor(database.dialect)
     this.synchronous = database.synchronous
+    this.#batch =
+      database.dialect === 'postgres'
+        ? new Batch(
+            (key) => this.#row(key),
+            (keys) => this.#rows(keys),
+          )
+        : null
   }
 
   load(key: string): MaybePromise<Loaded | null> {
-    return chain(this.#statement('load').get(key, this.#now()), (row) => {
+    return chain(this.#batch === null ? this.#row(key) : this.#batch.get(key), (row) => {
       if (row === undefined) return null
       const text = row.session_data as string
       const cells = this.#codec.decode(text)
@@ -118,17 +164,26 @@ class DbEngine implements SessionEngine {
     return this.#statement('clearExpired').run(this.#now())
   }
 
+  #row(key: string): MaybePromise<Row | undefined> {
+    return this.#statement('load').get(key, this.#now())
+  }
+
+  async #rows(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
+    const rows = await this.#statement('loadMany').all(keys, this.#now())
+    return new Map(rows.map((row) => [row['session_key'] as string, row]))
+  }
+
   /** No row matched: it is gone or past its end, or somebody else saved into it. */
   #whyNot(key: string): MaybePromise<'missing' | 'conflict'> {
-    return chain(this.#statement('load').get(key, this.#now()), (row) => (row === undefined ? 'missing' : 'conflict'))
+    return chain(this.#row(key), (row) => (row === undefined ? 'missing' : 'conflict'))
   }
 
   #now(): string {
     return this.#database.fromMoment(this.#clock()) as string
   }
 
-  #statement(name: keyof typeof SQL): Statement {
-    this.#statements[name] ??= this.#database.prepare(SQL[name])
+  #statement(name: Operation): Statement {
+    this.#statements[name] ??= this.#database.prepare(this.#sql[name])
     return this.#statements[name] as Statement
   }
 }
