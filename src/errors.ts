@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'nested_transact'
   | 'session_too_large'
   | 'session_value'
+  | 'pickle_refused'
   | 'reserved_name'
   | 'store_unavailable'
   | 'cookie_invalid'
@@ -23,6 +24,7 @@ export type ErrorCode =
   | 'disallowed_host'
   | 'permission_denied'
   | 'username_taken'
+  | 'too_many_sessions'
   | 'no_scope'
   | 'message_failure'
 
@@ -129,6 +131,20 @@ export class SessionValueError extends SojournError {
   }
 }
 
+/**
+ * A Python pickle holds more than plain data: an object, a class, bytes, a set, a date. Nothing of it was made or called, and what is
+ * stored stays as it is.
+ */
+export class PickleRefused extends SojournError {
+  /** `what`: the kind of thing that was met; never a name or a value out of the pickle. */
+  constructor(what: string) {
+    super(
+      'pickle_refused',
+      `A pickled session holds ${what}; it was not opened and is left as it is. sojourn reads plain data: text, numbers, booleans, None, lists, tuples and dicts. Keep other things out of the session, or let Django use its db engine, whose JSON refuses them too.`,
+    )
+  }
+}
+
 /** A name was assigned as a property, or a key set, that belongs to sojourn. */
 export class ReservedName extends SojournError {
   constructor(message: string) {
@@ -199,6 +215,14 @@ export class UsernameTaken extends SojournError {
   override readonly status = 409
   constructor() {
     super('username_taken', 'A user with that username already exists.')
+  }
+}
+
+/** The user is logged in as often as `maxSessionsPerUser` allows, and `'reject'` keeps those; the new login is undone. A 403. */
+export class TooManySessions extends SojournError {
+  override readonly status = 403
+  constructor(limit: number) {
+    super('too_many_sessions', `This user is logged in ${limit} times already, and may not be more often.`)
   }
 }
 

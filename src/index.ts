@@ -4,10 +4,12 @@ export type { Session, SessionData, SessionMethods } from './core/session-types.
 export type { DjangoSettings, ResolvedSettings, Settings, SettingsInput } from './core/settings.js'
 export { settingsFromEnv } from './core/settings-env.js'
 export { defineSettings } from './core/settings-input.js'
-export type { Sessions, Site } from './core/site.js'
+export type { Sessions, UserSession } from './core/sessions.js'
+export type { Site } from './core/site.js'
 export type {
   Cells,
   Clock,
+  IndexEntry,
   Loaded,
   MaybePromise,
   Outcome,
@@ -16,6 +18,7 @@ export type {
   ResponseHead,
   Saved,
   SessionEngine,
+  SessionIndex,
   SessionRecord,
   SiteEvents,
   Version,

@@ -32,6 +32,12 @@ export class NodeRequestHead<Request extends IncomingMessage> implements Request
     return Array.isArray(value) ? value.join(', ') : value
   }
 
+  /** Express and Fastify call `ip` what their trusted proxies say. */
+  get address(): string | undefined {
+    const { ip, socket } = this.#request as Request & { readonly ip?: unknown }
+    return typeof ip === 'string' ? ip : socket.remoteAddress
+  }
+
   formField(name: string): MaybePromise<string | undefined> {
     return chain(this.#readForm(this.#request), (form) => {
       const given = form?.[name]

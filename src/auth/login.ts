@@ -34,7 +34,7 @@ export function loginScope(scope: Scope, user: User, path?: string): MaybePromis
     const cycled = takeOver(state, backend.path, String(user.id), part.hashes.of(user))
     part.visitor(scope).found(String(user.id), user)
     scope.loggedIn(user)
-    return chain(cycled, () => backend.loggedIn?.(user))
+    return chain(cycled, () => chain(keepToLimit(scope, String(user.id)), () => backend.loggedIn?.(user)))
   })
   return part.await(scope, entered)
 }
@@ -62,6 +62,21 @@ function chosenBackend({ backends }: AuthPart, user: User, path: string | undefi
   if (backend === undefined)
     throw new ImproperlyConfigured(`login was told a backend that authenticationBackends has not: '${wanted}'.`)
   return backend
+}
+
+/** Ends the user's other sessions, or this one, where there are more than `maxSessionsPerUser`. */
+function keepToLimit({ site, state }: Scope, user: string): MaybePromise<void> {
+  if (site.settings.maxSessionsPerUser === null) return
+  const limited = async (): Promise<void> => {
+    await commit.saveNow(state)
+    try {
+      await site.sessions.keepToLimit(user, state)
+    } catch (error) {
+      await commit.flush(state)
+      throw error
+    }
+  }
+  return limited()
 }
 
 function takeOver(state: SessionState, backend: string, id: string, hash: string): MaybePromise<void> {

@@ -5,7 +5,7 @@ import type { ResolvedSettings } from '../core/settings.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import type { Database } from '../databases/database.js'
-import { ImproperlyConfigured } from '../errors.js'
+import { ImproperlyConfigured, TooManySessions } from '../errors.js'
 import { ModelBackend } from './model-backend.js'
 import { followRemoteUser, RemoteUserBackend } from './remote-user.js'
 import { SessionHash } from './session-hash.js'
@@ -62,7 +62,11 @@ export class AuthPart implements Part {
     begun.catch(() => undefined)
     const visitor = this.visitor(scope)
     const before = visitor.pending
-    visitor.pending = before === null ? begun : before.then(() => begun)
+    // A login that was refused is its caller's to tell the visitor of, as a wrong password is.
+    const heard = begun.catch((error: unknown) => {
+      if (!(error instanceof TooManySessions)) throw error
+    })
+    visitor.pending = before === null ? heard : before.then(() => heard)
     visitor.pending.catch(() => undefined)
     return begun
   }

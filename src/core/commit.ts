@@ -4,7 +4,8 @@ import { chain, isPromise } from './maybe.js'
 import { apply, type Delta, delta } from './merge.js'
 import type { SessionState } from './session.js'
 import { patiently } from './turns.js'
-import type { MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
+import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
+import { isUnderOtherKey, noteFor, userOf } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
 const TRIES = 20
@@ -22,7 +23,7 @@ export function load(state: SessionState): MaybePromise<void> {
     return
   }
   const { generation } = state
-  const loading = chain(state.store.load(state.key), (loaded) => {
+  const loading = chain(state.store.open(state.key), (loaded) => {
     if (generation === state.generation) state.store.settle(state, loaded)
   })
   if (!isPromise(loading)) return
@@ -57,12 +58,18 @@ export function save(state: SessionState): MaybePromise<void> {
 function create(state: SessionState, tries = 1): MaybePromise<void> {
   // The visitor could not be told the new key any more, and nobody else knows it.
   if (state.sealed) throw new SessionSealed()
+  if (state.unavailable !== null) throw state.unavailable
   // As in Django, whoever stores a new session sends its cookie.
   state.modified = true
   const key = state.store.newKey()
-  const record = recordOf(state)
   const { revision, generation } = state
-  return chain(state.store.create(key, record), (outcome): MaybePromise<void> => {
+  const { record, entry } = notedRecord(state, key)
+  // The index first: whoever ends all sessions of a user must know of every one that is alive.
+  const made =
+    entry === null
+      ? state.store.create(key, record)
+      : chain(state.store.index.put(entry), () => state.store.create(key, record))
+  return chain(made, (outcome): MaybePromise<void> => {
     if (isSaved(outcome)) return saved(state, outcome, key, record, revision, generation)
     if (tries === NEW_KEY_TRIES) throw new SessionConflict(tries)
     return create(state, tries + 1)
@@ -71,9 +78,15 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
 
 /** Stores the session if nobody saved since it was loaded; false if somebody did. */
 export function saveAt(state: SessionState, key: string): MaybePromise<boolean> {
-  const record = recordOf(state)
+  if (state.unavailable !== null) throw state.unavailable
   const { revision, generation } = state
-  return chain(state.store.save(key, record, state.version), (outcome): MaybePromise<boolean> => {
+  const { record, entry } = notedRecord(state, key)
+  const { version } = state
+  const done =
+    entry === null
+      ? state.store.save(key, record, version)
+      : chain(state.store.index.put(entry), () => state.store.save(key, record, version))
+  return chain(done, (outcome): MaybePromise<boolean> => {
     if (outcome === 'missing') throw new SessionInterrupted()
     if (!isSaved(outcome)) return false
     return chain(saved(state, outcome, key, record, revision, generation), () => true)
@@ -156,18 +169,21 @@ function saved(
 export function touch(state: SessionState): MaybePromise<boolean> {
   return chain(load(state), (): MaybePromise<boolean> => {
     const { key, baseline, store } = state
-    if (key === null) return false
-    const { cells, expires } = recordOf(state)
-    const touched = delta(baseline, cells).size === 0 ? store.touch(key, expires) : null
+    if (key === null || state.unavailable !== null) return false
+    // Where the index is due to be told, the mark of it changes the data.
+    const { record } = notedRecord(state, key)
+    const touched = delta(baseline, record.cells).size === 0 ? store.touch(key, record.expires) : null
     return touched === null ? chain(save(state), () => true) : chain(touched, (outcome) => outcome === 'saved')
   })
 }
 
 /** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */
 export function flush(state: SessionState): MaybePromise<void> {
-  const { key } = state
+  const { key, baseline } = state
   state.end()
-  return queue(state, 'flush', () => (key === null ? undefined : chain(state.store.delete(key), () => undefined)))
+  return queue(state, 'flush', () =>
+    key === null ? undefined : chain(state.store.delete(key), () => forget(state, baseline, key)),
+  )
 }
 
 /**
@@ -209,7 +225,9 @@ function retire(
   const drop = (): MaybePromise<void> => chain(state.store.delete(old.key), () => undefined)
   return chain(state.store.delete(old.key, old.version), (outcome): MaybePromise<void> => {
     if (isFlushed()) return drop()
-    if (outcome === 'deleted' || (outcome === 'missing' && whenGone === 'keep')) return
+    if (outcome === 'deleted' || (outcome === 'missing' && whenGone === 'keep')) {
+      return forget(state, state.baseline, old.key)
+    }
     const key = state.key as string
     if (outcome === 'missing') return chain(state.store.delete(key), () => (isFlushed() ? undefined : interrupt(state)))
     if (tries === TRIES) throw new SessionConflict(tries)
@@ -283,6 +301,34 @@ export function saveNow(state: SessionState): MaybePromise<void> {
   state.noticeNested()
   const { generation } = state
   return queue(state, 'save', () => (generation === state.generation ? save(state) : undefined))
+}
+
+/** The record, and what the index of users' sessions has to be told of it. */
+function notedRecord(
+  state: SessionState,
+  key: string,
+): { readonly record: SessionRecord; readonly entry: IndexEntry | null } {
+  const record = recordOf(state)
+  const { settings, engine, clock } = state.store
+  const note = settings.sessionUserIndex && !engine.stateless ? noteFor(record.cells, key, clock()) : null
+  if (note === null) return { record, entry: null }
+  const { cells } = note
+  const visitor = settings.sessionUserIndexDetails ? state.visitor : null
+  const details = { userAgent: (visitor?.header('user-agent') ?? '').slice(0, 300), address: visitor?.address ?? '' }
+  return { record: { cells, expires: record.expires }, entry: { ...note.entry, ...details, expires: record.expires } }
+}
+
+/** Whether the index of users' sessions has to be told of a session that was only read: its key is one that Django gave it. */
+export function isUnnoted({ store, key, phase, baseline, unavailable }: SessionState): boolean {
+  if (!store.settings.sessionUserIndex || key === null || phase !== 'loaded' || unavailable !== null) return false
+  return !store.engine.stateless && isUnderOtherKey(baseline, key)
+}
+
+/** What ends with a session: its place in the index. */
+function forget({ store }: SessionState, cells: Cells, key: string): MaybePromise<void> {
+  if (!store.settings.sessionUserIndex || store.engine.stateless) return
+  const user = userOf(cells)
+  return user === null ? undefined : store.index.remove(user, key)
 }
 
 function recordOf(state: SessionState): SessionRecord {

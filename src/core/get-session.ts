@@ -12,3 +12,11 @@ export function getSession<T extends object = SessionData>(request: object): May
   const { session, state } = scopeOf(request)
   return chain(load(state), () => session as unknown as Session<T>)
 }
+
+/**
+ * Whether the store could not be asked for the session of this request, so that it is empty or old and cannot be changed. Happens only with
+ * `sessionOnStoreError: 'read-only'`; a page may then say that nobody can log in for a moment.
+ */
+export function isSessionUnavailable(request: object): boolean {
+  return scopeOf(request).state.unavailable !== null
+}

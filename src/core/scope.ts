@@ -6,7 +6,7 @@ import { type Decision, decide } from './decide.js'
 import { dictionary } from './dictionary.js'
 import { isSecure } from './host.js'
 import { keepPrivate } from './keep-private.js'
-import { chain, isPromise } from './maybe.js'
+import { chain, isPromise, orElse } from './maybe.js'
 import type { Part } from './part.js'
 import { SessionState } from './session.js'
 import type { Session } from './session-types.js'
@@ -40,6 +40,7 @@ export class Scope {
     this.head = head
     this.request = request
     this.state = new SessionState(site.store, null)
+    this.state.visitor = head
     this.session = dictionary(this.state)
   }
 
@@ -219,7 +220,16 @@ export class Scope {
     const { state } = this
     if (action === 'cookie') return true
     if (action === 'save') return state.unsaved ? chain(commit.save(state), () => true) : true
-    return action === 'touch' ? commit.touch(state) : false
+    if (action === 'touch') return commit.touch(state)
+    return commit.isUnnoted(state) ? this.#note() : false
+  }
+
+  /** Tells the index of users' sessions of a key that Django made. Nothing that the visitor should hear of, if it fails: the next request tries again. */
+  #note(): MaybePromise<false> {
+    return orElse(
+      () => chain(commit.save(this.state), () => false as const),
+      () => false,
+    )
   }
 
   #sendCookie(response: ResponseHead): void {

@@ -1,4 +1,4 @@
-import { ReservedName, SessionSealed, SessionValueError } from '../errors.js'
+import { ReservedName, SessionSealed, SessionValueError, type StoreUnavailable } from '../errors.js'
 import { encodeJson, isNested, parseJson } from '../wire/json.js'
 import {
   absoluteEnd,
@@ -17,7 +17,7 @@ import {
 import { delta, NO_CELLS } from './merge.js'
 import type { Expiry } from './session-types.js'
 import type { Store } from './store.js'
-import type { Cells, Loaded, Version } from './types.js'
+import type { Cells, Loaded, RequestHead, Version } from './types.js'
 
 const REMOVED = Symbol('removed')
 const TEST_COOKIE_NAME = 'testcookie'
@@ -59,6 +59,8 @@ export class SessionState {
   version: Version = undefined
   /** What the engine gave, for whoever asks when it ends. */
   loaded: Loaded | null = null
+  /** Why the store could not be asked, where the session may be read all the same; thrown at every change. */
+  unavailable: StoreUnavailable | null = null
   accessed = false
   modified = false
   /** Something was changed since the last save of this request. */
@@ -69,6 +71,8 @@ export class SessionState {
   inTurn = false
   /** What a transaction works on; it may change a session whose head has left. */
   transacting = false
+  /** Who visits, where a request does: for the index of users' sessions. */
+  visitor: Pick<RequestHead, 'header' | 'address'> | null = null
   /** The key was changed in this request, and the new one is stored. */
   cycled = false
   /** The head of the response has left: what is changed now would be lost. */
@@ -177,7 +181,7 @@ export class SessionState {
 
   /** `session.modified = true`: save even though no key seems changed. Django's way out for nested changes. */
   markModified(modified: boolean): void {
-    if (modified && this.sealed && !this.transacting) throw new SessionSealed()
+    if (modified) this.#refuseChange()
     this.modified = modified
     this.unsaved = modified
   }
@@ -362,6 +366,7 @@ export class SessionState {
     this.modified = true
     this.unsaved = true
     this.cycled = false
+    this.unavailable = null
     this.key = null
     this.forget()
   }
@@ -372,6 +377,7 @@ export class SessionState {
     own.transacting = true
     own.inTurn = true
     own.sealed = this.sealed
+    own.visitor = this.visitor
     return own
   }
 
@@ -392,10 +398,15 @@ export class SessionState {
 
   #change(): void {
     this.touch()
-    if (this.sealed && !this.transacting) throw new SessionSealed()
+    this.#refuseChange()
     this.modified = true
     this.unsaved = true
     this.revision++
+  }
+
+  #refuseChange(): void {
+    if (this.sealed && !this.transacting) throw new SessionSealed()
+    if (this.unavailable !== null) throw this.unavailable
   }
 
   #forget(): void {

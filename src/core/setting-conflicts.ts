@@ -24,8 +24,20 @@ export function refuseConflicts(settings: ResolvedSettings, spell: Speller): voi
       refuse(`${spell(name)} must not be '${MESSAGES_COOKIE}': that is the cookie in which messages wait.`)
     }
   }
-  if (settings.sessionEngine === 'db' && !Object.hasOwn(settings.databases, 'default')) {
-    refuse(`${spell('databases')} must have a default: the session engine 'db' keeps sessions there.`)
+  const { sessionEngine, sessionCacheAlias } = settings
+  if ((sessionEngine === 'db' || sessionEngine === 'cached_db') && !Object.hasOwn(settings.databases, 'default')) {
+    refuse(`${spell('databases')} must have a default: the session engine '${sessionEngine}' keeps sessions there.`)
+  }
+  if (
+    (sessionEngine === 'cache' || sessionEngine === 'cached_db') &&
+    !Object.hasOwn(settings.caches, sessionCacheAlias)
+  ) {
+    refuse(
+      `${spell('caches')} must have '${sessionCacheAlias}' (${spell('sessionCacheAlias')}): the session engine '${sessionEngine}' keeps sessions there.`,
+    )
+  }
+  if (settings.maxSessionsPerUser !== null && !settings.sessionUserIndex) {
+    refuse(`${spell('maxSessionsPerUser')} needs ${spell('sessionUserIndex')} true: else nobody counts.`)
   }
   if (sessionTouchAfter !== null && sessionTouchAfter >= sessionCookieAge) {
     refuse(

@@ -1,73 +1,7 @@
-import {
-  flag,
-  isPlainObject,
-  list,
-  named,
-  oneOf,
-  Refusal,
-  type Rule,
-  record,
-  rule,
-  secret,
-  text,
-} from './setting-rules.js'
-import type { Clock, MaybePromise, PlainResponse, SessionEngine } from './types.js'
+import { flag, list, named, oneOf, Refusal, type Rule, record, rule, text } from './setting-rules.js'
+import type { Clock, MaybePromise, PlainResponse } from './types.js'
 
-/** The values of settings that choose parts of a site: engines, databases, middleware, backends, functions. */
-
-/** The engines of this release. */
-export type SessionEngineName = 'db' | 'memory' | 'signed_cookies'
-
-const ENGINES: readonly SessionEngineName[] = ['db', 'memory', 'signed_cookies']
-const LATER_ENGINES: readonly string[] = ['cache', 'cached_db', 'file']
-const ENGINE_METHODS = ['load', 'create', 'save', 'delete', 'exists'] as const
-const BACKENDS = 'django.contrib.sessions.backends.'
-
-export type SessionEngineSetting =
-  | SessionEngineName
-  | `django.contrib.sessions.backends.${Exclude<SessionEngineName, 'memory'>}`
-  | SessionEngine
-
-export const engine: Rule<SessionEngineSetting, SessionEngineName | SessionEngine> = rule(
-  `${oneOf(ENGINES)} (Django's dotted path will do), or an engine object`,
-  'text',
-  (value) => {
-    if (typeof value === 'string') {
-      const name = value.startsWith(BACKENDS) ? value.slice(BACKENDS.length) : value
-      const later = LATER_ENGINES.includes(name)
-      const why = later ? `The engine ${name} is not built yet; it comes with the next release.` : ''
-      return ENGINES.find((known) => known === name) ?? new Refusal(value, why)
-    }
-    if (typeof value !== 'object' || value === null) return new Refusal(value)
-    const missing = ENGINE_METHODS.filter((method) => typeof (value as Partial<SessionEngine>)[method] !== 'function')
-    if (missing.length > 0) return new Refusal(value, `As an engine object it lacks ${missing.join(', ')}.`)
-    return value as SessionEngine
-  },
-)
-
-const LATER_SCHEMES = /^(postgres|postgresql|mysql|mariadb):/
-
-/** One database: a URL, which may hold a password, or a handle that is open already. */
-export const database: Rule<string | object> = secret(
-  rule("a URL text 'sqlite:...' or an open handle", 'text', (value) => {
-    if (typeof value === 'string') {
-      const scheme = LATER_SCHEMES.exec(value)?.[1]
-      if (scheme !== undefined) {
-        return new Refusal(value, `Databases of ${scheme} are not built yet; they come with the next release.`)
-      }
-      return /^sqlite:[^\0]+$/.test(value) ? value : new Refusal(value)
-    }
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Refusal(value)
-    const dictionary = isPlainObject(value) && Object.hasOwn(value, 'ENGINE')
-    return dictionary ? new Refusal(value, "Django's dictionary with ENGINE is not read: write it as a URL.") : value
-  }),
-)
-
-export const databases: Rule<Readonly<Record<string, string | object>>> = record(
-  `an object such as { default: 'sqlite:./db.sqlite3' }, each value ${database.allowed}`,
-  /^[A-Za-z_]\w*$/,
-  database,
-)
+/** The values of settings that choose parts of a site: middleware, backends, hashers, functions. */
 
 /** The parts of a site, which Django calls middleware. */
 export type PartName = 'sessions' | 'csrf' | 'auth' | 'messages'

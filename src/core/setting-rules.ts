@@ -130,7 +130,10 @@ export function record<In, Out extends In>(
     for (const [name, given] of Object.entries(value)) {
       if (!key.test(name)) return new Refusal(name, '', 'one of its keys')
       const result = item.check(given)
-      if (result instanceof Refusal) return new Refusal(result.given, result.why, `its ${name}`)
+      if (result instanceof Refusal) {
+        const at = result.at === '' ? `its ${name}` : `${result.at} in its ${name}`
+        return new Refusal(result.given, result.why, at)
+      }
       entries[name] = result
     }
     return Object.freeze(entries)

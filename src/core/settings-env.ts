@@ -1,8 +1,8 @@
 import { ImproperlyConfigured } from '../errors.js'
-import { database } from './setting-parts.js'
 import { isPlainObject, type TextForm } from './setting-rules.js'
+import { cache, database } from './setting-stores.js'
 import { djangoName, type SettingName, type Settings, settingsTable } from './settings.js'
-import { checkSetting, checkValue, ruleOf, settingNames } from './settings-input.js'
+import { type AnyRule, checkSetting, checkValue, ruleOf, settingNames } from './settings-input.js'
 
 /** Environment variables, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -10,7 +10,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /**
  * The settings that the environment has, under Django's names: `SESSION_COOKIE_AGE=86400`. Booleans are true/false,
  * yes/no, on/off, 1/0 in any case; lists are JSON or separated by commas; objects are JSON; `None`, `null` or nothing
- * is null where null is allowed. `DATABASE_URL` is the default database. Throws `ImproperlyConfigured`, which names
+ * is null where null is allowed. `DATABASE_URL` is the default database, `CACHE_URL` the default cache. Throws `ImproperlyConfigured`, which names
  * the variable.
  *
  * @example
@@ -29,10 +29,18 @@ export function settingsFromEnv(env: Environment = processEnvironment()): Settin
     const value = readVariable(name, variable, given)
     if (value !== undefined) settings[name] = checkSetting(name, value, `environment variable ${variable}`)
   }
-  const url = env['DATABASE_URL']
-  if (url !== undefined) settings.databases = withDefault(settings.databases, url)
+  for (const [variable, name, rule] of URLS) {
+    const url = env[variable]
+    if (url !== undefined) settings[name] = withDefault(variable, name, rule, settings[name], url)
+  }
   return settings as Settings
 }
+
+/** Variables that hold the default of a setting with aliases, as hosting services give them. */
+const URLS = [
+  ['DATABASE_URL', 'databases', database],
+  ['CACHE_URL', 'caches', cache],
+] as const
 
 /** The value to check, or undefined where the variable is somebody else's. */
 function readVariable(name: SettingName, variable: string, given: string): unknown {
@@ -80,15 +88,14 @@ function parseJson(given: string): unknown {
   }
 }
 
-function withDefault(databases: unknown, url: string): object {
-  const others = isPlainObject(databases) ? databases : {}
+function withDefault(variable: string, name: SettingName, rule: AnyRule, given: unknown, url: string): object {
+  const others = isPlainObject(given) ? given : {}
   if (Object.hasOwn(others, 'default')) {
     throw new ImproperlyConfigured(
-      'The environment variables DATABASE_URL and DATABASES both give the default database: keep one of them.',
+      `The environment variables ${variable} and ${djangoName(name)} both give the default: keep one of them.`,
     )
   }
-  const checked = checkValue(database, url, 'environment variable DATABASE_URL')
-  return Object.freeze({ ...others, default: checked })
+  return Object.freeze({ ...others, default: checkValue(rule, url, `environment variable ${variable}`) })
 }
 
 function processEnvironment(): Environment {

@@ -13,7 +13,7 @@ import {
 
 /** Settings as users write them, read and checked: whole, in part, and from the environment (`settings-env.ts`). */
 
-type AnyRule = Rule<unknown, unknown>
+export type AnyRule = Rule<unknown, unknown>
 
 /** A checked value and the name that the user wrote for it. */
 interface Given {
@@ -27,9 +27,6 @@ const SPELLINGS: ReadonlyMap<string, SettingName> = new Map(
     [djangoName(name), name],
   ]),
 )
-
-/** Django settings that later releases will have; to ignore them would start a site on the wrong store. */
-const LATER = new Set(['caches', 'CACHES'])
 
 /** The names of all settings, in the order of the table. */
 export function settingNames(): readonly SettingName[] {
@@ -111,11 +108,6 @@ export function checkValue(rule: AnyRule, value: unknown, subject: string): unkn
 }
 
 function unknownSetting(spelled: string): ImproperlyConfigured {
-  if (LATER.has(spelled)) {
-    return new ImproperlyConfigured(
-      `The setting ${spelled} is not built yet; it comes with the cache engines in the next release.`,
-    )
-  }
   return new ImproperlyConfigured(
     `There is no setting ${quoteShort(spelled)}; ${nearestName(spelled, [...SPELLINGS.keys()])}`,
   )

@@ -1,6 +1,7 @@
 import * as kind from './setting-kinds.js'
 import * as part from './setting-parts.js'
 import { choice, flag, list, orNull, type Rule, whole } from './setting-rules.js'
+import * as store from './setting-stores.js'
 
 /** The headings under which the reference page lists the settings. */
 export type Section = 'site' | 'sessions' | 'csrf' | 'messages' | 'auth' | 'hosts'
@@ -70,9 +71,15 @@ export const settingsTable = {
   ),
   databases: own(
     'site',
-    part.databases,
+    store.databases,
     { default: 'sqlite:./db.sqlite3' },
     'Where tables live, by alias: a URL or an open handle. `DATABASE_URL` in the environment is the default one.',
+  ),
+  caches: django(
+    'site',
+    store.caches,
+    {},
+    'The caches of the engines `cache` and `cached_db`, by alias: a URL, an open client, or an object that also says keyPrefix, version and codec. `CACHE_URL` in the environment is the default one.',
   ),
   useTz: django(
     'site',
@@ -104,7 +111,7 @@ export const settingsTable = {
   // Sessions
   sessionEngine: django(
     'sessions',
-    part.engine,
+    store.engine,
     'db',
     "Where sessions are kept: a name, Django's dotted path, or an object.",
   ),
@@ -190,6 +197,36 @@ export const settingsTable = {
     0.5,
     'How long one store operation may take before the answer is 503, in seconds.',
   ),
+  sessionOnStoreError: own(
+    'sessions',
+    choice('error', 'read-only'),
+    'error',
+    "When the store fails: `'error'` answers 503 to whatever uses the session; `'read-only'` gives pages an empty session that says so and cannot be changed.",
+  ),
+  sessionUserIndex: own(
+    'sessions',
+    flag,
+    false,
+    "Keeps a list of each user's sessions, for `site.sessions.forUser` and `revokeUser`. A database needs `sojourn migrate` first.",
+  ),
+  sessionUserIndexDetails: own(
+    'sessions',
+    flag,
+    true,
+    'Whether that list has the browser and the address of each session.',
+  ),
+  maxSessionsPerUser: own(
+    'sessions',
+    orNull(whole('sessions', 1, 10_000)),
+    null,
+    'How often a user may be logged in at once; needs `sessionUserIndex`.',
+  ),
+  maxSessionsPerUserPolicy: own(
+    'sessions',
+    choice('evict', 'reject'),
+    'evict',
+    "One login too many: `'evict'` ends the session that was seen longest ago, `'reject'` refuses the login (`TooManySessions`).",
+  ),
   sessionMemoryMax: own(
     'sessions',
     whole('sessions', 1, 2 ** 31 - 1),
@@ -200,13 +237,19 @@ export const settingsTable = {
     'sessions',
     orNull(kind.filePath),
     null,
-    "The folder of the file engine; null is the system's temporary folder. Nothing reads it yet: the file engine is not built.",
+    "The folder of the file engine, which must exist; null is the system's temporary folder.",
+  ),
+  sessionFileSync: own(
+    'sessions',
+    flag,
+    true,
+    'Whether the file engine has each save on the disk before it answers (fsync), so that a power cut loses nothing.',
   ),
   sessionCacheAlias: django(
     'sessions',
     kind.word,
     'default',
-    'The cache of the cache engines. Nothing reads it yet: they are not built.',
+    'Which of the caches holds the sessions of the engines `cache` and `cached_db`.',
   ),
   sessionSerializer: django(
     'sessions',

@@ -1,12 +1,9 @@
 import { ImproperlyConfigured, SojournError } from '../errors.js'
 import type { Decision } from './decide.js'
-import { dictionary } from './dictionary.js'
-import { isPromise } from './maybe.js'
 import type { Part, PartName } from './part.js'
 import type { Scope } from './scope.js'
-import { SessionState } from './session.js'
 import { SessionCookie } from './session-cookie.js'
-import type { Session } from './session-types.js'
+import { Sessions } from './sessions.js'
 import type { ResolvedSettings } from './settings.js'
 import { Store } from './store.js'
 import type { MaybePromise, SessionEngine, SiteEvents } from './types.js'
@@ -99,24 +96,4 @@ function describeError(error: unknown): unknown {
   const { message, cause, stack } = error
   if (!(error instanceof SojournError)) return stack ?? message
   return cause instanceof Error ? `${message} (${cause.message})` : message
-}
-
-/** Sessions outside a request: jobs, commands, tests. */
-export class Sessions {
-  readonly #store: Store
-
-  constructor(store: Store) {
-    this.#store = store
-  }
-
-  /** The session under a key, or a new one. Nothing is sent to any visitor; `await session.save()` keeps changes. */
-  open(key: string | null = null): Session {
-    return dictionary(new SessionState(this.#store, this.#store.keyOf(key ?? undefined)))
-  }
-
-  /** Deletes the sessions that are past their end, and says how many. Django's `clearsessions`. */
-  async clearExpired(): Promise<number> {
-    const cleared = this.#store.clearExpired()
-    return isPromise(cleared) ? await cleared : cleared
-  }
 }

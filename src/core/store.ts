@@ -1,5 +1,6 @@
-import { SessionNotLoaded, SojournError, StoreUnavailable } from '../errors.js'
-import { isPromise } from './maybe.js'
+import { ImproperlyConfigured, SessionNotLoaded, SojournError, StoreUnavailable } from '../errors.js'
+import { Breaker } from './breaker.js'
+import { chain, isPromise, orElse } from './maybe.js'
 import { NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
 import type { ResolvedSettings } from './settings.js'
@@ -8,8 +9,10 @@ import type {
   Clock,
   Loaded,
   MaybePromise,
+  Opened,
   Outcome,
   SessionEngine,
+  SessionIndex,
   SessionRecord,
   SiteEvents,
   Version,
@@ -37,6 +40,9 @@ export class Store {
   readonly turns = new Turns()
   readonly #random: (length: number, alphabet: string) => string
   readonly #emit: Emit
+  readonly #breaker: Breaker
+  /** Milliseconds that an operation may take. */
+  readonly #patience: number
 
   constructor(
     engine: SessionEngine,
@@ -49,6 +55,8 @@ export class Store {
     this.clock = settings.clock
     this.#random = random
     this.#emit = emit
+    this.#patience = settings.sessionStoreTimeout * 1000
+    this.#breaker = new Breaker(this.#patience * 2)
   }
 
   /** The key a cookie names; `null` for what is too short to be one, as in Django. */
@@ -63,6 +71,30 @@ export class Store {
 
   load(key: string): MaybePromise<Loaded | null> {
     return this.#wellFormed(key) ? this.#ask('load', () => this.engine.load(key)) : null
+  }
+
+  /**
+   * `load` for a request. With `sessionOnStoreError: 'read-only'` a store that fails gives an empty session, or what a cache beside it
+   * still has; whoever changes that gets the failure.
+   */
+  open(key: string): MaybePromise<Opened | null> {
+    if (this.settings.sessionOnStoreError === 'error') return this.load(key)
+    return orElse(
+      () => this.load(key),
+      (error) => this.#withoutStore(key, error),
+    )
+  }
+
+  #withoutStore(key: string, unavailable: unknown): MaybePromise<Opened> {
+    if (!(unavailable instanceof StoreUnavailable)) throw unavailable
+    const nothing = { cells: NO_CELLS, version: undefined, unavailable }
+    const { engine } = this
+    if (engine.loadCopy === undefined) return nothing
+    const copy = orElse(
+      () => engine.loadCopy?.(key) ?? null,
+      () => null,
+    )
+    return chain(copy, (loaded) => ({ ...nothing, cells: loaded?.cells ?? NO_CELLS }))
   }
 
   create(key: string, record: SessionRecord): MaybePromise<Outcome> {
@@ -86,6 +118,17 @@ export class Store {
     return this.#wellFormed(key) ? this.#ask('exists', () => this.engine.exists(key)) : false
   }
 
+  /** The engine's index of users' sessions, under the same deadline. Throws `ImproperlyConfigured` where there is none. */
+  get index(): SessionIndex {
+    const { users } = this.engine
+    if (users === undefined) throw noIndex(this.engine.name)
+    return {
+      put: (entry) => this.#ask('index', () => users.put(entry)),
+      of: (user) => this.#ask('index', () => users.of(user)),
+      remove: (user, key) => this.#ask('index', () => users.remove(user, key)),
+    }
+  }
+
   clearExpired(): MaybePromise<number> {
     return this.#ask('clearExpired', () => this.engine.clearExpired?.() ?? 0)
   }
@@ -98,13 +141,13 @@ export class Store {
       return
     }
     if (!this.engine.synchronous) throw new SessionNotLoaded()
-    const loaded = this.load(state.key)
+    const loaded = this.open(state.key)
     if (isPromise(loaded)) throw new TypeError(`The engine '${this.engine.name}' says it is synchronous and is not.`)
     this.settle(state, loaded)
   }
 
   /** Takes over what was found under a session's key. A key that names nothing is dropped, never adopted. */
-  settle(state: SessionState, loaded: Loaded | null): void {
+  settle(state: SessionState, loaded: Opened | null): void {
     if (loaded === null) {
       state.key = null
       state.rebase(NO_CELLS, undefined)
@@ -112,6 +155,7 @@ export class Store {
     }
     if (loaded.corrupted) this.#emit('session_corrupted', { engine: this.engine.name })
     state.loaded = loaded
+    state.unavailable = loaded.unavailable ?? null
     state.rebase(loaded.cells, loaded.version)
   }
 
@@ -120,45 +164,61 @@ export class Store {
   }
 
   #ask<T>(operation: string, run: () => MaybePromise<T>): MaybePromise<T> {
+    const breaker = this.#breaker
+    if (!breaker.admits()) throw this.#unavailable(operation, new Error('it did not answer of late'))
+    const { successes } = breaker
     let answer: MaybePromise<T>
     try {
       answer = run()
     } catch (error) {
-      throw this.#failed(operation, error)
+      throw this.#failed(operation, error, successes, false)
     }
-    return isPromise(answer) ? this.#within(operation, answer) : answer
+    if (isPromise(answer)) return this.#within(operation, answer, successes)
+    breaker.succeeded()
+    return answer
   }
 
-  #within<T>(operation: string, answer: Promise<T>): Promise<T> {
-    const limit = this.settings.sessionStoreTimeout
+  #within<T>(operation: string, answer: Promise<T>, successes: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(this.#failed(operation, new Error(`no answer within ${limit} s`))),
-        limit * 1000,
-      )
+      let isLate = false
+      const timer = setTimeout(() => {
+        isLate = true
+        reject(this.#failed(operation, new Error(`no answer within ${this.#patience} ms`), successes, true))
+      }, this.#patience)
       answer.then(
         (value) => {
           clearTimeout(timer)
+          // Also where it came too late: the store is back.
+          this.#breaker.succeeded()
           resolve(value)
         },
         (error: unknown) => {
           clearTimeout(timer)
-          reject(this.#failed(operation, error))
+          if (!isLate) reject(this.#failed(operation, error, successes, false))
         },
       )
     })
   }
 
-  #failed(operation: string, cause: unknown): SojournError {
-    if (cause instanceof SojournError) return cause
-    const { name } = this.engine
-    const error = new StoreUnavailable(
-      `The session store '${name}' failed at ${operation}; the session was left as it is.`,
-      {
-        cause,
-      },
-    )
-    this.#emit('store_failed', { engine: name, operation, error })
+  /** What an operation's failure is to whoever asked. An error that is ours is about the session, and no fault of the store. */
+  #failed(operation: string, cause: unknown, successes: number, waited: boolean): SojournError {
+    if (cause instanceof SojournError && !(cause instanceof StoreUnavailable)) {
+      this.#breaker.succeeded()
+      return cause
+    }
+    this.#breaker.failed(successes, waited)
+    const error = this.#unavailable(operation, cause)
+    this.#emit('store_failed', { engine: this.engine.name, operation, error })
     return error
   }
+
+  #unavailable(operation: string, cause: unknown): StoreUnavailable {
+    if (cause instanceof StoreUnavailable) return cause
+    const message = `The session store '${this.engine.name}' failed at ${operation}; the session was left as it is.`
+    return new StoreUnavailable(message, { cause })
+  }
+}
+
+export function noIndex(engine: string): ImproperlyConfigured {
+  return new ImproperlyConfigured(`The session engine '${engine}' keeps no list of a user's sessions.`)
 }

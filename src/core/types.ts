@@ -1,4 +1,4 @@
-import type { SojournError } from '../errors.js'
+import type { SojournError, StoreUnavailable } from '../errors.js'
 
 /** A value, or a promise of it. What can answer at once does, so that nothing waits a microtask for it. */
 export type MaybePromise<T> = T | Promise<T>
@@ -22,6 +22,12 @@ export interface Loaded {
   readonly corrupted?: boolean
 }
 
+/** What a request is given of a session. */
+export interface Opened extends Loaded {
+  /** Why the store could not be asked: then `cells` may be read and never saved (`sessionOnStoreError: 'read-only'`). */
+  readonly unavailable?: StoreUnavailable
+}
+
 /** What an engine is asked to keep under a key. */
 export interface SessionRecord {
   readonly cells: Cells
@@ -41,6 +47,29 @@ export interface Saved {
  * taken; `save` and `delete`: someone else saved since `expected` was loaded).
  */
 export type Outcome = Saved | 'missing' | 'conflict'
+
+/** One session in the index of its user's sessions. Moments are in milliseconds since 1970. */
+export interface IndexEntry {
+  readonly user: string
+  readonly key: string
+  readonly created: number
+  readonly seen: number
+  /** When the session ends, as far as is known: the entry may go then. */
+  readonly expires: number
+  readonly userAgent: string
+  readonly address: string
+}
+
+/** Which sessions a user has: kept beside the sessions, in a place of its own. */
+export interface SessionIndex {
+  /** Notes a session, or notes it anew. */
+  put(entry: IndexEntry): MaybePromise<void>
+  /** All that is noted of a user; sessions that have ended may be among them. */
+  of(user: string): MaybePromise<readonly IndexEntry[]>
+  remove(user: string, key: string): MaybePromise<void>
+  /** Forgets what is noted of sessions that are gone, and says how many. Absent where the store does so by itself. */
+  clear?(now: number): MaybePromise<number>
+}
 
 /**
  * A session backend. The one interface a new store implements.
@@ -63,6 +92,11 @@ export interface SessionEngine {
   readonly stateless?: boolean
   /** The record under a key; `null` if there is none, or it is past its end. A record that does not verify has no cells. */
   load(key: string): MaybePromise<Loaded | null>
+  /**
+   * What a copy of the record in some cache still says. Asked only while `load` fails, with `sessionOnStoreError: 'read-only'`; may be
+   * old, and answers within 250 ms or not at all.
+   */
+  loadCopy?(key: string): MaybePromise<Pick<Loaded, 'cells'> | null>
   /** Keep a record under a key that nobody has; `'conflict'` if somebody has it. Never replaces. */
   create(key: string, record: SessionRecord): MaybePromise<Outcome>
   /**
@@ -80,6 +114,8 @@ export interface SessionEngine {
   exists(key: string): MaybePromise<boolean>
   /** Delete what is past its end, and say how many. Absent where the store does so by itself. */
   clearExpired?(): MaybePromise<number>
+  /** The sessions of each user; written only with `sessionUserIndex`. */
+  readonly users?: SessionIndex
   /** Let go of connections and files. */
   close?(): MaybePromise<void>
 }
@@ -92,6 +128,8 @@ export interface RequestHead {
   /** Whether the connection itself is TLS. A proxy's word counts only through `secureProxySslHeader`. */
   readonly encrypted: boolean
   header(name: string): string | undefined
+  /** The address that the connection came from, where the runtime tells. */
+  readonly address?: string
   /** A field of the submitted form, `undefined` if there is no such field or no form. */
   formField(name: string): MaybePromise<string | undefined>
 }

@@ -2,8 +2,9 @@ import type { Cache } from '../caches/cache.js'
 import type { Codec } from '../codecs/codec.js'
 import { chain } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
-import type { Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
+import type { Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionIndex, SessionRecord } from '../core/types.js'
 import { ImproperlyConfigured } from '../errors.js'
+import { CacheIndex } from './user-index.js'
 
 export interface CacheEngineOptions {
   readonly cache: Cache
@@ -12,6 +13,8 @@ export interface CacheEngineOptions {
   readonly keyPrefix?: string
   /** Django's `VERSION` of the cache (default 1). */
   readonly version?: number
+  /** The clock that the cache was given, if it was. */
+  readonly clock?: Clock
 }
 
 /** Under which names a cache keeps the sessions of Django's two engines that use one. */
@@ -55,14 +58,16 @@ class CacheEngine implements SessionEngine {
   readonly name = 'cache'
   readonly synchronous: boolean
   readonly consistency: Cache['consistency']
+  readonly users: SessionIndex
   readonly #cache: Cache
   readonly #codec: Codec<Uint8Array>
   readonly #key: (sessionKey: string) => string
 
-  constructor({ cache, codec, keyPrefix, version }: CacheEngineOptions) {
+  constructor({ cache, codec, keyPrefix, version, clock }: CacheEngineOptions) {
     this.#cache = cache
     this.#codec = codec
     this.#key = cacheKeys('cache', keyPrefix, version)
+    this.users = new CacheIndex(cache, `${keyPrefix ?? ''}:${version ?? 1}:`, clock)
     this.synchronous = cache.synchronous
     this.consistency = cache.consistency
   }

@@ -97,8 +97,38 @@ test.each([
   expect(message).toContain(advice)
 })
 
-test('caches are announced for the release that has them', () => {
-  expect(messageOf(() => resolve({ CACHES: {} }))).toContain('not built yet')
+test('a cache is a URL, an open client or an object, in either spelling', () => {
+  const client = { get: () => undefined }
+  const plain = { keyPrefix: '', version: 1, codec: 'pickle' }
+  const redis = 'django.core.cache.backends.redis.RedisCache'
+  const memcached = 'django.core.cache.backends.memcached.PyMemcacheCache'
+  const given: Readonly<Record<string, unknown>> = {
+    url: 'redis://127.0.0.1:6379/1',
+    client,
+    own: { location: 'memcached://h:1', keyPrefix: 'site', version: 2, codec: 'json' },
+    django: { BACKEND: redis, LOCATION: 'redis://h:6379', KEY_PREFIX: 'p', VERSION: 3, TIMEOUT: 300, OPTIONS: {} },
+    several: { BACKEND: memcached, LOCATION: ['a:11211', 'b:11211'] },
+    socket: { BACKEND: memcached, LOCATION: 'unix:/run/memcached.sock' },
+  }
+  const { caches } = resolve({ CACHES: given })
+  expect(caches).toEqual({
+    url: { ...plain, location: 'redis://127.0.0.1:6379/1' },
+    client: { ...plain, location: client },
+    own: { location: 'memcached://h:1', keyPrefix: 'site', version: 2, codec: 'json' },
+    django: { ...plain, location: 'redis://h:6379', keyPrefix: 'p', version: 3 },
+    several: { ...plain, location: ['memcached://a:11211', 'memcached://b:11211'] },
+    socket: { ...plain, location: 'memcached:///run/memcached.sock' },
+  })
+  expect(resolve({ caches }).caches).toEqual(caches)
+})
+
+test('an engine whose place is not given is an error that names the setting', () => {
+  expect(messageOf(() => resolve({ sessionEngine: 'cache' }))).toContain("The setting caches must have 'default'")
+  const aliased = { SESSION_ENGINE: 'cached_db', SESSION_CACHE_ALIAS: 'sessions', CACHES: { default: 'locmem:' } }
+  expect(messageOf(() => resolve(aliased))).toContain("CACHES must have 'sessions' (SESSION_CACHE_ALIAS)")
+  expect(
+    messageOf(() => resolve({ sessionEngine: 'cached_db', databases: {}, caches: { default: 'locmem:' } })),
+  ).toContain('databases must have a default')
 })
 
 test.each([undefined, null, '', new Uint8Array()])('without a secret key (%s) nothing begins', (secretKey) => {
@@ -124,11 +154,9 @@ const wrong: readonly (readonly [string, unknown, string, string])[] = [
   ['secretKeyFallbacks', ['ok', ''], 'a text or bytes', 'item 1 is an empty text'],
   ['debug', 'false', 'true or false', "the text 'false'"],
   ['debug', 0, 'true or false', 'the number 0'],
-  ['SESSION_ENGINE', 'redis', "'db', 'memory' or 'signed_cookies'", "the text 'redis'"],
-  ['sessionEngine', 'django.contrib.sessions.backends.nothing', "'db', 'memory'", 'the text'],
-  ['sessionEngine', 'file', "'signed_cookies'", 'The engine file is not built yet'],
-  ['SESSION_ENGINE', 'django.contrib.sessions.backends.cached_db', "'db'", 'The engine cached_db is not built yet'],
-  ['sessionEngine', 'cache', "'db'", 'The engine cache is not built yet'],
+  ['SESSION_ENGINE', 'redis', "'file', 'signed_cookies' or 'memory'", "the text 'redis'"],
+  ['sessionEngine', 'django.contrib.sessions.backends.nothing', "'db', 'cache', 'cached_db'", 'the text'],
+  ['sessionEngine', 'django.contrib.sessions.backends.memory.x', "'memory'", 'the text'],
   ['sessionEngine', { load: () => null, exists: 1 }, 'an engine object', 'lacks create, save, delete, exists'],
   ['sessionEngine', null, 'an engine object', 'null'],
   ['sessionCookieName', 'a b', 'a cookie name', "'a b'"],
@@ -200,8 +228,29 @@ const wrong: readonly (readonly [string, unknown, string, string])[] = [
   ['remoteUserHeader', 'REMOTE_USER', "'X-Name'", "'REMOTE_USER'"],
   ['databases', 'sqlite:./db.sqlite3', 'an object such as', 'a text'],
   ['databases', { default: 'oracle://scott:tiger@h' }, "'sqlite:...'", 'its default is a text'],
-  ['databases', { default: 'postgres://u:tiger@h/d' }, "'sqlite:...'", 'Databases of postgres are not built yet'],
-  ['databases', { default: 'mysql://u:tiger@h/d' }, "'sqlite:...'", 'Databases of mysql are not built yet'],
+  ['databases', { default: 'mongodb://u:tiger@h/d' }, "'postgres://...'", 'its default is a text'],
+  ['caches', 'redis://:tiger@h', 'an object such as', 'a text'],
+  ['caches', { default: 'redos://:tiger@h' }, "'redis://...'", 'its default is a text'],
+  [
+    'caches',
+    { default: { location: 'http://u:tiger@h' } },
+    "'memcached://...'",
+    'its location in its default is a text',
+  ],
+  [
+    'caches',
+    { default: { location: 'locmem:', keyPrefix: 'a b' } },
+    'an open client',
+    'its keyPrefix in its default is a text',
+  ],
+  ['caches', { default: { location: 'locmem:', version: '1' } }, 'an open client', 'It is a whole number'],
+  ['caches', { default: { location: 'locmem:', codec: 'xml' } }, 'an open client', "It is 'pickle' or 'json'"],
+  [
+    'CACHES',
+    { default: { BACKEND: 'django.core.cache.backends.filebased.FileBasedCache', LOCATION: '/tiger' } },
+    'an object with location',
+    'Its BACKEND must be',
+  ],
   ['DATABASES', { default: { ENGINE: 'django.db.backends.sqlite3' } }, "'sqlite:...'", "Django's dictionary"],
   ['clock', 0, 'a function', 'the number 0'],
   ['random', 'random', 'a function (length, alphabet)', "'random'"],
@@ -223,7 +272,8 @@ test.each([
   ['secretKeyFallbacks', [`${SECRET}\udc00`]],
   ['secretKeyFallbacks', [123456789]],
   ['databases', `sqlite:${SECRET}`],
-  ['databases', { default: `postgres://u:${SECRET}@h/d` }],
+  ['databases', { default: `mongodb://u:${SECRET}@h/d` }],
+  ['caches', { default: `redis:// :${SECRET}@h\0` }],
   ['databases', { [`${SECRET} `]: 'sqlite:x' }],
   ['csrfTrustedOrigins', [`https://u:${SECRET}@h`]],
 ])('no message shows a secret: %s', (name, value) => {
@@ -442,6 +492,7 @@ test('the environment is read in the forms that people write', () => {
     MESSAGE_TAGS: '{"40": "danger"}',
     DATABASES: '{"other": "sqlite:other.sqlite3"}',
     DATABASE_URL: 'sqlite:./site.sqlite3',
+    CACHE_URL: 'redis://h',
     DEBUG: 'express:*',
     RANDOM: '4711',
     HOME: '/root',
@@ -467,6 +518,7 @@ test('the environment is read in the forms that people write', () => {
     messageLevel: 40,
     messageTags: { 40: 'danger' },
     databases: { other: 'sqlite:other.sqlite3', default: 'sqlite:./site.sqlite3' },
+    caches: { default: { location: 'redis://h', keyPrefix: '', version: 1, codec: 'pickle' } },
   })
   expect(settingsFromEnv({ DEBUG: 'true', SESSION_ENGINE: 'db' })).toEqual({ debug: true, sessionEngine: 'db' })
   expect(settingsFromEnv({})).toEqual({})
@@ -497,8 +549,9 @@ test.each([
   ['ALLOWED_HOSTS', '["a.example"'],
   ['ALLOWED_HOSTS', 'https://a.example'],
   ['CSRF_FAILURE_VIEW', 'app.views.failure'],
-  ['DATABASES', '{"default": "postgres://u:tiger@h/d"}'],
-  ['DATABASE_URL', 'postgres://u:tiger@h/d'],
+  ['DATABASES', '{"default": "mongodb://u:tiger@h/d"}'],
+  ['DATABASE_URL', 'mongodb://u:tiger@h/d'],
+  ['CACHE_URL', 'http://u:tiger@h/d'],
   ['DATABASE_URL', ''],
 ])('a wrong environment variable is named: %s=%s', (variable, value) => {
   const message = messageOf(() => settingsFromEnv({ [variable]: value }))
@@ -509,4 +562,6 @@ test.each([
 test('a default database given twice in the environment is an error', () => {
   const env = { DATABASES: '{"default": "sqlite:a"}', DATABASE_URL: 'sqlite:b' }
   expect(messageOf(() => settingsFromEnv(env))).toContain('DATABASE_URL and DATABASES')
+  const caches = { CACHES: '{"default": "locmem:"}', CACHE_URL: 'locmem:' }
+  expect(messageOf(() => settingsFromEnv(caches))).toContain('CACHE_URL and CACHES')
 })

@@ -8,6 +8,7 @@ import type { Database } from '../../src/databases/database.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
 import { memoryEngine } from '../../src/engines/memory.js'
+import { userIndexTables } from '../../src/engines/user-index.js'
 import { randomString } from '../../src/wire/crypto.js'
 
 export const SECRET = 'a secret of the tests, of more than fifty characters in all'
@@ -36,6 +37,7 @@ export function sqliteEngine(options: {
   const { clock = Date.now, secretKey = SECRET, useTz = true, timeZone = 'UTC' } = options
   const database = sqlite('sqlite::memory:', { useTz, timeZone })
   void sessionTables(database)
+  void userIndexTables(database)
   return { engine: dbEngine({ database, codec: signedCodec({ secretKey, clock }), clock }), database }
 }
 

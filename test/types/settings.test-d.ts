@@ -64,6 +64,11 @@ same<Equal<SettingsInput['SESSION_COOKIE_SECURE'], boolean | 'auto' | undefined>
 same<Equal<ResolvedSettings['sessionCookieAge'], number>>()
 same<Equal<ResolvedSettings['sessionCookieSecure'], boolean | 'auto'>>()
 same<Equal<ResolvedSettings['sessionCookieSamesite'], 'Lax' | 'Strict' | 'None' | false>>()
-same<Equal<ResolvedSettings['sessionEngine'], 'db' | 'memory' | 'signed_cookies' | SessionEngine>>()
+same<
+  Equal<
+    ResolvedSettings['sessionEngine'],
+    'db' | 'cache' | 'cached_db' | 'file' | 'signed_cookies' | 'memory' | SessionEngine
+  >
+>()
 same<Equal<ResolvedSettings['messageLevel'], number>>()
 same<Equal<ResolvedSettings['csrfCookieAge'], number | null>>()

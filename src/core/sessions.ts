@@ -1,0 +1,155 @@
+import { TooManySessions } from '../errors.js'
+import { base64url, saltedHmac } from '../wire/crypto.js'
+import { dictionary } from './dictionary.js'
+import { findScope } from './scope.js'
+import { SessionState } from './session.js'
+import type { Session } from './session-types.js'
+import { noIndex, type Store } from './store.js'
+import type { IndexEntry } from './types.js'
+import { userOf } from './user-mark.js'
+
+/** An entry of the index whose session is not there is forgotten after so many milliseconds; until then it may be just being made. */
+const BEING_MADE = 60_000
+/** How often the index is read anew, for sessions that get a new key while they are being ended. */
+const ROUNDS = 5
+
+/** One of a user's sessions, for a page that lists them. Holds no key that anybody could print. */
+export class UserSession {
+  /** Names the session on a page of its user; nobody can make the session's key of it. */
+  readonly id: string
+  /** When the user logged in. */
+  readonly created: Date
+  /** When the session was last noted: at login and, at most once a minute, when it was saved. */
+  readonly lastSeen: Date
+  /** As the browser sent it, at most 300 characters; empty where it is not kept. */
+  readonly userAgent: string
+  /** The address of the connection; empty where it is not kept. */
+  readonly address: string
+  readonly #entry: IndexEntry
+
+  constructor(id: string, entry: IndexEntry) {
+    this.id = id
+    this.created = new Date(entry.created)
+    this.lastSeen = new Date(entry.seen)
+    this.userAgent = entry.userAgent
+    this.address = entry.address
+    this.#entry = entry
+  }
+
+  /** Whether a request is of this session. */
+  isOf(request: object): boolean {
+    return findScope(request)?.state.key === this.#entry.key
+  }
+
+  /** For the site that made it. */
+  static entryOf(session: UserSession): IndexEntry {
+    return session.#entry
+  }
+}
+
+/** Sessions outside a request: jobs, commands, pages that list a user's sessions. */
+export class Sessions {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** The session under a key, or a new one. Nothing is sent to any visitor; `await session.save()` keeps changes. */
+  open(key: string | null = null): Session {
+    return dictionary(new SessionState(this.#store, this.#store.keyOf(key ?? undefined)))
+  }
+
+  /** Deletes the sessions that are past their end, and says how many. Django's `clearsessions`. */
+  async clearExpired(): Promise<number> {
+    const cleared = await this.#store.clearExpired()
+    const { engine, settings, clock } = this.#store
+    if (settings.sessionUserIndex) await engine.users?.clear?.(clock())
+    return cleared
+  }
+
+  /**
+   * The sessions in which this user is logged in, last seen first: what a page of devices shows. Needs `sessionUserIndex`; sessions that
+   * began in Django are known from their first visit here on.
+   */
+  async forUser(user: string | number): Promise<UserSession[]> {
+    const entries = await this.#store.index.of(String(user))
+    const alive = await Promise.all(entries.map((entry) => this.#isAlive(entry)))
+    return entries
+      .filter((_, at) => alive[at])
+      .sort((a, b) => b.seen - a.seen || b.created - a.created)
+      .map((entry) => new UserSession(this.#idOf(entry.key), entry))
+  }
+
+  /** How many sessions this user is logged in with. */
+  async count(user: string | number): Promise<number> {
+    return (await this.forUser(user)).length
+  }
+
+  /**
+   * Ends one session, of `forUser` or by its key; false if it is over already. Whoever works in it just now gets `SessionInterrupted`, and
+   * nothing that is under way brings it back.
+   */
+  async revoke(session: UserSession | string): Promise<boolean> {
+    const key = typeof session === 'string' ? session : UserSession.entryOf(session).key
+    const user = typeof session === 'string' ? await this.#userOf(key) : UserSession.entryOf(session).user
+    return this.#end(user, key)
+  }
+
+  /**
+   * Ends all sessions of a user, and says how many it ended. `except` is the request (or one of `forUser`) that stays: "end all others".
+   */
+  async revokeUser(user: string | number, options: { readonly except?: object } = {}): Promise<number> {
+    const spared = keyOf(options.except)
+    let ended = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      const entries = await this.#store.index.of(String(user))
+      const others = entries.filter(({ key }) => key !== spared)
+      const results = await Promise.all(others.map(({ key }) => this.#end(String(user), key)))
+      const count = results.filter(Boolean).length
+      ended += count
+      // Nothing was there to end: what is still listed is being made by a login that comes after this.
+      if (count === 0) break
+    }
+    return ended
+  }
+
+  /** After a login: keeps a user to `maxSessionsPerUser`. Throws `TooManySessions` where that refuses the new one. */
+  async keepToLimit(user: string, state: SessionState): Promise<void> {
+    const { maxSessionsPerUser, maxSessionsPerUserPolicy } = this.#store.settings
+    if (maxSessionsPerUser === null) return
+    const sessions = await this.forUser(user)
+    const over = sessions.length - maxSessionsPerUser
+    if (over <= 0) return
+    if (maxSessionsPerUserPolicy === 'reject') throw new TooManySessions(maxSessionsPerUser)
+    const others = sessions.filter((each) => UserSession.entryOf(each).key !== state.key)
+    for (const session of others.slice(-over)) await this.revoke(session)
+  }
+
+  async #isAlive({ key, user, created }: IndexEntry): Promise<boolean> {
+    if ((await this.#userOf(key)) === user) return true
+    if (created < this.#store.clock() - BEING_MADE) await this.#store.index.remove(user, key)
+    return false
+  }
+
+  async #userOf(key: string): Promise<string | null> {
+    const loaded = await this.#store.load(key)
+    return loaded === null ? null : userOf(loaded.cells)
+  }
+
+  async #end(user: string | null, key: string): Promise<boolean> {
+    if (this.#store.engine.stateless) throw noIndex(this.#store.engine.name)
+    const outcome = await this.#store.delete(key)
+    if (outcome === 'deleted' && user !== null && this.#store.engine.users) await this.#store.index.remove(user, key)
+    return outcome === 'deleted'
+  }
+
+  #idOf(key: string): string {
+    return base64url(saltedHmac('sojourn.user_session', key, this.#store.settings.secretKey)).slice(0, 22)
+  }
+}
+
+function keyOf(except: object | undefined): string | null {
+  if (except === undefined) return null
+  return except instanceof UserSession ? UserSession.entryOf(except).key : (findScope(except)?.state.key ?? null)
+}

@@ -1,0 +1,47 @@
+import type { Cells, IndexEntry } from './types.js'
+
+/**
+ * What a session says of its place in the index of its user's sessions: the beginning of the key it was noted under, when the
+ * user logged in and when the session was last noted, in seconds since 1970. Kept only with `sessionUserIndex`. A Django that gives the session
+ * a new key takes the mark along, and so it is seen that the index does not know the new key yet.
+ */
+export const MARK_KEY = '_sojourn_user'
+const USER_KEY = '_auth_user_id'
+const KEY_CHARACTERS = 6
+/** Seconds after which a session that is saved anyway is noted anew as last seen. */
+const SEEN_AGAIN = 60
+
+const MARK = /^"([a-z0-9]{6}):(\d{1,11}):(\d{1,11})"$/
+
+/** Whose session it is, by Django's `_auth_user_id`; `null` for nobody's. */
+export function userOf(cells: Cells): string | null {
+  const text = cells.get(USER_KEY)
+  if (text === undefined) return null
+  const id: unknown = JSON.parse(text)
+  return typeof id === 'string' || typeof id === 'number' ? String(id) : null
+}
+
+/** Whether somebody is logged in, and the index knows this session by another key or not at all. */
+export function isUnderOtherKey(cells: Cells, key: string): boolean {
+  return cells.has(USER_KEY) && MARK.exec(cells.get(MARK_KEY) ?? '')?.[1] !== key.slice(0, KEY_CHARACTERS)
+}
+
+/** What is to be noted of a session before it is stored under this key. */
+export interface Note {
+  /** The session's data, with the mark of what is noted. */
+  readonly cells: Cells
+  readonly entry: Pick<IndexEntry, 'user' | 'key' | 'created' | 'seen'>
+}
+
+/** `null` where nobody is logged in, or the index knows all of it. */
+export function noteFor(cells: Cells, key: string, now: number): Note | null {
+  const user = userOf(cells)
+  if (user === null) return null
+  const [, known, createdText = '', seenText = ''] = MARK.exec(cells.get(MARK_KEY) ?? '') ?? []
+  const second = Math.floor(now / 1000)
+  const start = key.slice(0, KEY_CHARACTERS)
+  if (known === start && second - Number(seenText) < SEEN_AGAIN) return null
+  const created = known === undefined ? second : Number(createdText)
+  const marked = new Map(cells).set(MARK_KEY, `"${start}:${created}:${second}"`)
+  return { cells: marked, entry: { user, key, created: created * 1000, seen: second * 1000 } }
+}

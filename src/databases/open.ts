@@ -1,0 +1,27 @@
+import { ImproperlyConfigured } from '../errors.js'
+import type { Database, ZoneRules } from './database.js'
+import { isMysqlHandle, mysql } from './mysql.js'
+import { isPostgresHandle, postgres } from './postgres.js'
+import { isSqliteHandle, sqlite } from './sqlite.js'
+
+/**
+ * The database that a setting names. `onOpen` is called once for a SQLite file, which gets its tables by itself; servers,
+ * and handles that belong to somebody, are migrated.
+ */
+export function openDatabase(source: unknown, rules: ZoneRules, onOpen?: (database: Database) => void): Database {
+  if (typeof source === 'string') {
+    const scheme = source.slice(0, source.indexOf(':'))
+    if (scheme === 'sqlite') return sqlite(source, rules, onOpen)
+    if (/^postgres(ql)?$/.test(scheme)) return postgres(source, rules)
+    if (/^(mysql|mariadb)$/.test(scheme)) return mysql(source, rules)
+  }
+  if ((typeof source === 'object' || typeof source === 'function') && source !== null) {
+    if ('dialect' in source) return source as Database
+    if (isSqliteHandle(source)) return sqlite(source, rules)
+    if (isPostgresHandle(source)) return postgres(source, rules)
+    if (isMysqlHandle(source)) return mysql(source, rules)
+  }
+  throw new ImproperlyConfigured(
+    'The databases setting needs a default: a URL (sqlite:, postgres:, mysql:), an open handle of better-sqlite3 or node:sqlite, or a pool of pg, postgres or mysql2.',
+  )
+}
