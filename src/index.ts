@@ -1,10 +1,11 @@
 /** Django's sessions for TypeScript. The framework-free site; each framework's door is a subpath (`sojourn/express`). */
-export { getSession } from './core/get-session.js'
+export type { ClearOptions, Progress } from './core/clear-expired.js'
+export { getSession, isSessionUnavailable } from './core/get-session.js'
 export type { Session, SessionData, SessionMethods } from './core/session-types.js'
+export type { Sessions, UserSession } from './core/sessions.js'
 export type { DjangoSettings, ResolvedSettings, Settings, SettingsInput } from './core/settings.js'
 export { settingsFromEnv } from './core/settings-env.js'
 export { defineSettings } from './core/settings-input.js'
-export type { Sessions, UserSession } from './core/sessions.js'
 export type { Site } from './core/site.js'
 export type {
   Cells,
@@ -21,6 +22,7 @@ export type {
   SessionIndex,
   SessionRecord,
   SiteEvents,
+  Sweep,
   Version,
 } from './core/types.js'
 export * from './errors.js'

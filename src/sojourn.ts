@@ -1,17 +1,24 @@
 import { authPart, authTables } from './auth/part.js'
+import { openCache } from './caches/open.js'
+import { jsonCodec } from './codecs/json.js'
+import { pickleCodec } from './codecs/pickle.js'
 import { signedCodec } from './codecs/signed.js'
 import type { Part } from './core/part.js'
+import type { ResolvedCache, SessionEngineName } from './core/setting-stores.js'
 import type { ResolvedSettings, SettingsInput } from './core/settings.js'
 import { resolveSettings } from './core/settings-input.js'
 import { Site } from './core/site.js'
 import type { SessionEngine } from './core/types.js'
 import { csrfPart } from './csrf/part.js'
 import type { Database } from './databases/database.js'
-import { isSqliteHandle, sqlite } from './databases/sqlite.js'
+import { openDatabase } from './databases/open.js'
+import { type CacheEngineOptions, cacheEngine } from './engines/cache.js'
+import { cachedDbEngine } from './engines/cached-db.js'
 import { dbEngine, sessionTables } from './engines/db.js'
+import { fileEngine } from './engines/file.js'
 import { memoryEngine } from './engines/memory.js'
 import { signedCookiesEngine } from './engines/signed-cookies.js'
-import { ImproperlyConfigured } from './errors.js'
+import { userIndexTables } from './engines/user-index.js'
 import { messagesPart } from './messages/part.js'
 import { randomString } from './wire/crypto.js'
 
@@ -33,12 +40,14 @@ import { randomString } from './wire/crypto.js'
 export function sojourn(input: SettingsInput): Site {
   const settings = resolveSettings(input)
   const database = databaseOf(settings)
-  return new Site(settings, {
-    engine: engineOf(settings, database),
+  const engine = engineOf(settings, database, (error) => site.emit('cache_failed', { error }))
+  const site: Site = new Site(settings, {
+    engine,
     parts: partsOf(settings, database),
     random: settings.random ?? randomString,
     close: () => database.close(),
   })
+  return site
 }
 
 /** The site of an adapter: made from settings, or the one it was given. */
@@ -46,19 +55,33 @@ export function siteOf(settings: SettingsInput | Site): Site {
   return settings instanceof Site ? settings : sojourn(settings)
 }
 
-function engineOf(settings: ResolvedSettings, database: Database): SessionEngine {
-  const { sessionEngine } = settings
+function engineOf(settings: ResolvedSettings, database: Database, failed: (error: unknown) => void): SessionEngine {
+  const { sessionEngine, clock } = settings
   if (typeof sessionEngine === 'object') return sessionEngine
-  switch (sessionEngine) {
-    case 'memory':
-      return memoryEngine({ max: settings.sessionMemoryMax, clock: settings.clock })
-    case 'signed_cookies':
-      return signedCookiesEngine(settings)
-    case 'db':
-      return dbEngine({ database, codec: signedCodec(settings), clock: settings.clock })
-    default:
-      throw new ImproperlyConfigured(`The sessionEngine '${String(sessionEngine)}' is not built yet.`)
+  const db = (): SessionEngine => dbEngine({ database, codec: signedCodec(settings), clock })
+  const engines: Readonly<Record<SessionEngineName, () => SessionEngine>> = {
+    db,
+    cache: () => cacheEngine(cacheOf(settings)),
+    cached_db: () => cachedDbEngine({ ...cacheOf(settings), db: db(), onCacheFailure: failed }),
+    file: () =>
+      fileEngine({
+        ...settings,
+        folder: settings.sessionFilePath ?? undefined,
+        codec: signedCodec(settings),
+        sync: settings.sessionFileSync,
+      }),
+    signed_cookies: () => signedCookiesEngine(settings),
+    memory: () => memoryEngine({ max: settings.sessionMemoryMax, clock }),
   }
+  return engines[sessionEngine]()
+}
+
+/** The cache of the cache engines, and how Django names and keeps sessions in it. */
+function cacheOf(settings: ResolvedSettings): CacheEngineOptions {
+  const { caches, sessionCacheAlias, clock } = settings
+  const { location, codec, keyPrefix, version } = caches[sessionCacheAlias] as ResolvedCache
+  const codecs = { pickle: pickleCodec, json: jsonCodec }
+  return { cache: openCache(location, clock), codec: codecs[codec](settings), keyPrefix, version, clock }
 }
 
 /** Messages go before the token and the login they may depend on; the session, which holds them all, comes last. */
@@ -73,23 +96,11 @@ function partsOf(settings: ResolvedSettings, database: Database): readonly Part[
     .map((name) => made[name]())
 }
 
-/**
- * The default database. A file is opened when it is first asked, and gets its tables by itself; a handle belongs to
- * somebody, who migrates it.
- */
+/** The default database. A file gets its tables by itself when it is opened; a server's are made by `sojourn migrate`. */
 function databaseOf(settings: ResolvedSettings): Database {
-  const source: unknown = settings.databases.default
-  if (typeof source === 'string') return sqlite(source, settings, embeddedTables)
-  if (typeof source === 'object' && source !== null) {
-    if ('dialect' in source) return source as Database
-    if (isSqliteHandle(source)) return sqlite(source, settings)
-  }
-  throw new ImproperlyConfigured(
-    'The databases setting needs a default: a sqlite: URL, or an open handle of better-sqlite3 or node:sqlite.',
-  )
-}
-
-function embeddedTables(database: Database): void {
-  void sessionTables(database)
-  void authTables(database)
+  return openDatabase(settings.databases.default, settings, (database) => {
+    void sessionTables(database)
+    void authTables(database)
+    void userIndexTables(database)
+  })
 }

@@ -32,6 +32,8 @@ export interface Cache {
    */
   readonly consistency: 'compare-and-set' | 'last-write-wins'
   get(key: string): MaybePromise<Cached | null>
+  /** Reads and moves the end in one step, where the server can. */
+  getAndTouch?(key: string, expires: number): MaybePromise<Cached | null>
   /** Stores under a key that nobody has; `'conflict'` if somebody has it. */
   add(key: string, value: Uint8Array, expires: number): MaybePromise<Stored | 'conflict'>
   /** Replaces what is there, never creates. With `expected`, only at that version: else `'conflict'`. One atomic step. */

@@ -1,60 +1,65 @@
 import { parseArgs } from 'node:util'
-import { authTables } from '../auth/part.js'
 import { settingsFromEnv } from '../core/settings-env.js'
-import { sqlite } from '../databases/sqlite.js'
-import { sessionTables } from '../engines/db.js'
-import { ImproperlyConfigured, SojournError } from '../errors.js'
+import { SojournError } from '../errors.js'
+import { check } from './check.js'
+import { clearsessions } from './clearsessions.js'
+import { migrate } from './migrate.js'
 
 /** What a command may use of the world. */
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly out: (line: string) => void
   readonly err: (line: string) => void
+  /** Writes over the line that is there; absent where nobody watches (a file, a log). */
+  readonly status?: (line: string) => void
+  /** Aborted by Ctrl-C. */
+  readonly signal?: AbortSignal
 }
 
-interface Command {
+export interface Options {
+  readonly database?: string
+  readonly 'dry-run'?: boolean
+}
+
+/** 0: done; 1: failed; 2: not understood; 130: interrupted. */
+export type ExitCode = 0 | 1 | 2 | 130
+
+export interface Command {
   readonly summary: string
-  run(options: { readonly database?: string }, world: World): Promise<void>
+  run(options: Options, world: World): Promise<ExitCode>
 }
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  migrate: {
-    summary: "Make Django's tables django_session and auth_user where they are missing.",
-    async run({ database: url = 'sqlite:./db.sqlite3' }, { out }) {
-      if (!url.startsWith('sqlite:')) throw new ImproperlyConfigured('migrate knows sqlite: databases so far.')
-      const database = sqlite(url)
-      await sessionTables(database)
-      await authTables(database)
-      await database.close()
-      out(`django_session and auth_user are in ${url}.`)
-    },
-  },
-}
+const COMMANDS: Readonly<Record<string, Command>> = { migrate, clearsessions, check }
 
 const HELP = [
-  'Usage: sojourn <command> [--database URL]',
+  'Usage: sojourn <command> [--database URL] [--dry-run]',
   '',
-  ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`),
+  ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)} ${summary}`),
   '',
-  'Settings are read from the environment, in the spelling of Django: DATABASE_URL=sqlite:./db.sqlite3 sojourn migrate',
+  'Settings are read from the environment, in the spelling of Django:',
+  '  DATABASE_URL=postgres://user@host/site sojourn migrate',
 ].join('\n')
 
-/** Runs a command; 0 if it did its work, 1 if it could not, 2 if it was not understood. */
-export async function run(args: readonly string[], world: World): Promise<0 | 1 | 2> {
+/** Runs a command of the command line. */
+export async function run(args: readonly string[], world: World): Promise<ExitCode> {
   let name: string | undefined
-  let database: string | undefined
+  let options: Options
   try {
     const { positionals, values } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { database: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        database: { type: 'string' },
+        'dry-run': { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
     })
     if (values.help) {
       world.out(HELP)
       return 0
     }
     name = positionals[0]
-    database = values.database
+    options = values
   } catch (error) {
     world.err((error as Error).message)
     return 2
@@ -65,10 +70,9 @@ export async function run(args: readonly string[], world: World): Promise<0 | 1 
     return 2
   }
   try {
-    await command.run({ database: database ?? databaseOfEnv(world) }, world)
-    return 0
+    return await command.run({ ...options, database: options.database ?? databaseOfEnv(world) }, world)
   } catch (error) {
-    world.err(error instanceof SojournError ? error.message : String(error))
+    world.err(describe(error))
     return 1
   }
 }
@@ -76,4 +80,9 @@ export async function run(args: readonly string[], world: World): Promise<0 | 1 
 function databaseOfEnv({ env }: World): string | undefined {
   const url: unknown = settingsFromEnv(env).databases?.default
   return typeof url === 'string' ? url : undefined
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof SojournError)) return String(error)
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
 }

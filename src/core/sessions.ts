@@ -1,5 +1,6 @@
 import { TooManySessions } from '../errors.js'
 import { base64url, saltedHmac } from '../wire/crypto.js'
+import { type ClearOptions, clearExpired } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
 import { findScope } from './scope.js'
 import { SessionState } from './session.js'
@@ -60,11 +61,14 @@ export class Sessions {
     return dictionary(new SessionState(this.#store, this.#store.keyOf(key ?? undefined)))
   }
 
-  /** Deletes the sessions that are past their end, and says how many. Django's `clearsessions`. */
-  async clearExpired(): Promise<number> {
-    const cleared = await this.#store.clearExpired()
+  /**
+   * Deletes the sessions that are past their end, little by little beside the traffic, and says how many. Django's `clearsessions`. May be
+   * stopped (`signal`) and begun again, and run twice at once. Throws `StoreUnavailable`.
+   */
+  async clearExpired(options: ClearOptions = {}): Promise<number> {
     const { engine, settings, clock } = this.#store
-    if (settings.sessionUserIndex) await engine.users?.clear?.(clock())
+    const cleared = await clearExpired(engine, clock(), options)
+    if (settings.sessionUserIndex && options.dryRun !== true) await engine.users?.clear?.(clock())
     return cleared
   }
 

@@ -129,10 +129,6 @@ export class Store {
     }
   }
 
-  clearExpired(): MaybePromise<number> {
-    return this.#ask('clearExpired', () => this.engine.clearExpired?.() ?? 0)
-  }
-
   /** Loads a session that is touched, if its engine can answer at once. */
   loadNow(state: SessionState): void {
     if (state.phase === 'failed') throw state.failure

@@ -71,6 +71,14 @@ export interface SessionIndex {
   clear?(now: number): MaybePromise<number>
 }
 
+/** Deletes what is past its end, little by little. */
+export interface Sweep {
+  /** How many there are to delete. */
+  count(): MaybePromise<number>
+  /** Deletes about as many, and says how many; 0 when none are left. */
+  next(limit: number): MaybePromise<number>
+}
+
 /**
  * A session backend. The one interface a new store implements.
  *
@@ -83,6 +91,8 @@ export interface SessionEngine {
   readonly name: string
   /** True where `load` answers at once, so that a session is loaded at first touch and never before the handler. */
   readonly synchronous: boolean
+  /** True where `load` answers at once but writes may not (files that are flushed), so that others of this process can come between. */
+  readonly writesWait?: boolean
   /**
    * `compare-and-set`, also where it is not said: what this interface promises. `last-write-wins`: a store that cannot compare, where
    * parallel writes are lost and a late save may bring back what was deleted. `sojourn check` shows it.
@@ -114,6 +124,8 @@ export interface SessionEngine {
   exists(key: string): MaybePromise<boolean>
   /** Delete what is past its end, and say how many. Absent where the store does so by itself. */
   clearExpired?(): MaybePromise<number>
+  /** Delete it little by little, for stores that have millions. `now` in milliseconds since 1970. */
+  sweep?(now: number): Sweep
   /** The sessions of each user; written only with `sessionUserIndex`. */
   readonly users?: SessionIndex
   /** Let go of connections and files. */
@@ -168,6 +180,8 @@ export interface SiteEvents {
   session_corrupted: { readonly engine: string }
   /** The store failed. */
   store_failed: { readonly engine: string; readonly operation: string; readonly error: SojournError }
+  /** The cache beside the table failed (`cached_db`); no visitor here noticed, a Django beside may. */
+  cache_failed: { readonly error: unknown }
   /** A request ended with an error that is not the visitor's. Without a listener it is printed. */
   request_failed: { readonly error: unknown; readonly request: object }
   csrf_failed: { readonly reason: string; readonly request: object }

@@ -1,6 +1,6 @@
 /** The part of SQL that sojourn speaks: prepared statements with positional parameters. */
 
-/** A list is for databases that take one as a parameter (PostgreSQL's `= ANY(?1)`). */
+/** A list is for databases that take one in a parameter's place (PostgreSQL's `= ANY(?1)`, MySQL's `IN (?1)`). */
 export type Value = string | number | bigint | null | readonly string[]
 export type Row = Readonly<Record<string, unknown>>
 export type Dialect = 'sqlite' | 'postgres' | 'mysql'
@@ -50,10 +50,13 @@ export function placeholders(
   return { text, order: order.every((value, at) => value === at) ? null : order }
 }
 
-/** An insertion of what is not there yet: 0 rows where the key is taken. */
+/**
+ * An insertion of what is not there yet: 0 rows where the key is taken. MySQL's `INSERT IGNORE` would also cut what is too long for its
+ * column; there the refusal itself is made 0 rows (`Prepared.run` of mysql.ts).
+ */
 export function insertNew(dialect: Dialect, into: string, values: string): string {
   return dialect === 'mysql'
-    ? `INSERT IGNORE INTO ${into} VALUES ${values}`
+    ? `INSERT INTO ${into} VALUES ${values}`
     : `INSERT INTO ${into} VALUES ${values} ON CONFLICT DO NOTHING`
 }
 

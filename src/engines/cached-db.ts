@@ -1,7 +1,7 @@
 import type { Cache } from '../caches/cache.js'
 import type { Codec } from '../codecs/codec.js'
 import { chain, isPromise, orElse } from '../core/maybe.js'
-import type { Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord, Version } from '../core/types.js'
+import type { Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord, Sweep, Version } from '../core/types.js'
 import { cacheKeys } from './cache.js'
 
 export interface CachedDbEngineOptions {
@@ -108,6 +108,10 @@ class CachedDbEngine implements SessionEngine {
 
   clearExpired(): MaybePromise<number> {
     return this.#db.clearExpired?.() ?? 0
+  }
+
+  sweep(now: number): Sweep {
+    return this.#db.sweep?.(now) ?? { count: () => 0, next: () => this.clearExpired() }
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,8 @@ import { NO_CELLS } from '../core/merge.js'
 import type { Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
 import { type Database, type Dialect, insertNew, type Row, type Statement } from '../databases/database.js'
 import { Batch } from './batch.js'
+import { DbSweep } from './db-sweep.js'
+import { DbIndex } from './user-index.js'
 
 export interface DbEngineOptions {
   readonly database: Database
@@ -48,8 +50,8 @@ function statementsFor(dialect: Dialect): Readonly<Record<Operation, string>> {
   const data = (value: string): string => sameBytes('session_data', value)[dialect]
   return {
     load: `SELECT session_data, expire_date FROM django_session WHERE ${key('?1')} AND expire_date > ?2`,
-    loadMany:
-      'SELECT session_key, session_data, expire_date FROM django_session WHERE session_key = ANY(?1) AND expire_date > ?2',
+    // More than was asked for may come where a collation takes two keys for one; the rows are told apart by their own.
+    loadMany: `SELECT session_key, session_data, expire_date FROM django_session WHERE session_key ${dialect === 'mysql' ? 'IN' : '= ANY'} (?1) AND expire_date > ?2`,
     create: insertNew(dialect, 'django_session (session_key, session_data, expire_date)', '(?1, ?2, ?3)'),
     save: `UPDATE django_session SET session_data = ?1, expire_date = ?2 WHERE ${key('?3')} AND expire_date > ?4`,
     saveAt: `UPDATE django_session SET session_data = ?1, expire_date = ?2 WHERE ${key('?3')} AND expire_date > ?4 AND ${data('?5')}`,
@@ -57,8 +59,18 @@ function statementsFor(dialect: Dialect): Readonly<Record<Operation, string>> {
     delete: `DELETE FROM django_session WHERE ${key('?1')}`,
     deleteAt: `DELETE FROM django_session WHERE ${key('?1')} AND ${data('?2')}`,
     exists: `SELECT 1 FROM django_session WHERE ${key('?1')}`,
-    clearExpired: 'DELETE FROM django_session WHERE expire_date < ?1',
+    clearExpired: CLEAR[dialect],
   }
+}
+
+/** How many expired sessions go in one statement: each ends within its deadline, and holds its locks for milliseconds. */
+const CLEARED_AT_ONCE = 1000
+
+const CLEAR: Readonly<Record<Dialect, string>> = {
+  sqlite: 'DELETE FROM django_session WHERE expire_date < ?1',
+  // Those that somebody else deletes or prolongs just now are left to them, so that nobody waits for anybody.
+  postgres: `DELETE FROM django_session WHERE session_key = ANY(ARRAY(SELECT session_key FROM django_session WHERE expire_date < ?1 ORDER BY expire_date LIMIT ${CLEARED_AT_ONCE} FOR UPDATE SKIP LOCKED))`,
+  mysql: `DELETE FROM django_session WHERE expire_date < ?1 ORDER BY expire_date LIMIT ${CLEARED_AT_ONCE}`,
 }
 
 type Operation =
@@ -94,6 +106,7 @@ export function dbEngine(options: DbEngineOptions): SessionEngine {
 class DbEngine implements SessionEngine {
   readonly name = 'db'
   readonly synchronous: boolean
+  readonly users: DbIndex
   readonly #database: Database
   readonly #codec: Codec
   readonly #clock: Clock
@@ -108,13 +121,14 @@ class DbEngine implements SessionEngine {
     this.#clock = clock
     this.#sql = statementsFor(database.dialect)
     this.synchronous = database.synchronous
+    this.users = new DbIndex(database)
     this.#batch =
-      database.dialect === 'postgres'
-        ? new Batch(
+      database.dialect === 'sqlite'
+        ? null
+        : new Batch(
             (key) => this.#row(key),
             (keys) => this.#rows(keys),
           )
-        : null
   }
 
   load(key: string): MaybePromise<Loaded | null> {
@@ -161,7 +175,14 @@ class DbEngine implements SessionEngine {
   }
 
   clearExpired(): MaybePromise<number> {
-    return this.#statement('clearExpired').run(this.#now())
+    return this.#clear(this.#now(), 0)
+  }
+
+  #clear(now: string, before: number): MaybePromise<number> {
+    return chain(this.#statement('clearExpired').run(now), (rows) => {
+      const cleared = before + rows
+      return rows === CLEARED_AT_ONCE && !this.synchronous ? this.#clear(now, cleared) : cleared
+    })
   }
 
   #row(key: string): MaybePromise<Row | undefined> {
@@ -171,6 +192,10 @@ class DbEngine implements SessionEngine {
   async #rows(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
     const rows = await this.#statement('loadMany').all(keys, this.#now())
     return new Map(rows.map((row) => [row['session_key'] as string, row]))
+  }
+
+  sweep(now: number): DbSweep {
+    return new DbSweep(this.#database, now)
   }
 
   /** No row matched: it is gone or past its end, or somebody else saved into it. */

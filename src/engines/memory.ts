@@ -1,15 +1,10 @@
+import { BoundedMap } from '../core/bounded-map.js'
 import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
 
 export interface MemoryEngineOptions {
   /** The most sessions kept (default 100,000); past it the one that was saved longest ago goes. */
   readonly max?: number
   readonly clock?: Clock
-}
-
-/** What is kept under a key; a new object at every save, so that the object itself is the version. */
-interface Kept {
-  readonly cells: Cells
-  readonly expires: number
 }
 
 /**
@@ -30,50 +25,31 @@ export function memoryEngine(options: MemoryEngineOptions = {}): SessionEngine {
 class MemoryEngine implements SessionEngine {
   readonly name = 'memory'
   readonly synchronous = true
-  readonly #max: number
-  readonly #clock: Clock
-  /** In the order of the last save. */
-  readonly #sessions = new Map<string, Kept>()
+  readonly #sessions: BoundedMap<Cells>
 
   constructor(max: number, clock: Clock) {
-    this.#max = max
-    this.#clock = clock
+    this.#sessions = new BoundedMap(max, clock)
   }
 
   load(key: string): Loaded | null {
-    const kept = this.#alive(key)
-    return kept === undefined ? null : { cells: kept.cells, version: kept, expires: () => kept.expires }
+    const kept = this.#sessions.get(key)
+    return kept === undefined ? null : { cells: kept.value, version: kept, expires: () => kept.expires }
   }
 
-  create(key: string, record: SessionRecord): Outcome {
-    if (this.#sessions.has(key)) return 'conflict'
-    if (this.#sessions.size >= this.#max) this.#makeRoom()
-    return this.#keep(key, record)
+  create(key: string, { cells, expires }: SessionRecord): Outcome {
+    return this.#sessions.add(key, cells, expires)
   }
 
-  save(key: string, record: SessionRecord, expected?: unknown): Outcome {
-    const kept = this.#alive(key)
-    if (kept === undefined) return 'missing'
-    if (expected !== undefined && kept !== expected) return 'conflict'
-    this.#sessions.delete(key)
-    return this.#keep(key, record)
+  save(key: string, { cells, expires }: SessionRecord, expected?: unknown): Outcome {
+    return this.#sessions.replace(key, cells, expires, expected)
   }
 
   touch(key: string, expires: number): 'saved' | 'missing' {
-    const kept = this.#alive(key)
-    if (kept === undefined)
-      return 'missing'
-      // The data stay what they were, so a writer that loaded them may still save: the version must not change.
-    ;(kept as { expires: number }).expires = expires
-    return 'saved'
+    return this.#sessions.touch(key, expires)
   }
 
   delete(key: string, expected?: unknown): 'deleted' | 'missing' | 'conflict' {
-    const kept = this.#alive(key)
-    if (kept === undefined) return 'missing'
-    if (expected !== undefined && kept !== expected) return 'conflict'
-    this.#sessions.delete(key)
-    return 'deleted'
+    return this.#sessions.delete(key, expected)
   }
 
   exists(key: string): boolean {
@@ -81,32 +57,6 @@ class MemoryEngine implements SessionEngine {
   }
 
   clearExpired(): number {
-    const now = this.#clock()
-    let cleared = 0
-    for (const [key, { expires }] of this.#sessions) {
-      if (expires > now) continue
-      this.#sessions.delete(key)
-      cleared++
-    }
-    return cleared
-  }
-
-  #alive(key: string): Kept | undefined {
-    const kept = this.#sessions.get(key)
-    return kept !== undefined && kept.expires > this.#clock() ? kept : undefined
-  }
-
-  #keep(key: string, { cells, expires }: SessionRecord): Outcome {
-    const kept = { cells, expires }
-    this.#sessions.set(key, kept)
-    return { version: kept }
-  }
-
-  #makeRoom(): void {
-    if (this.clearExpired() > 0) return
-    for (const key of this.#sessions.keys()) {
-      this.#sessions.delete(key)
-      return
-    }
+    return this.#sessions.clearExpired()
   }
 }

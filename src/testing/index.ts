@@ -4,6 +4,8 @@ export { type Answer, type App, appOf, type Reply, type Routes, type Visit } fro
 export { Client, type ClientOptions, type ClientResponse, type RequestOptions } from './client.js'
 export { type TestClock, testClock } from './clock.js'
 export { CookieJar } from './cookie-jar.js'
+export { engineContract } from './engine-contract.js'
+export type { EnginePromise, EngineUnderTest } from './engine-trial.js'
 export { nodeContract } from './node-contract.js'
 export { type Served, serve, serveFetch } from './serve.js'
 export type { ContractCase, Running, Start } from './trial.js'

@@ -56,9 +56,9 @@ test('the option goes before the environment', async () => {
 })
 
 test('a database it does not know is an error in words, without the password', async () => {
-  const { code, err } = await sojourn(['migrate', '--database', 'postgres://me:hunter2@db/site'])
+  const { code, err } = await sojourn(['migrate', '--database', 'oracle://u:hunter2@db/site'])
   expect(code).toBe(1)
-  expect(err).toMatch(/sqlite/)
+  expect(err).toMatch(/postgres:/)
   expect(err).not.toMatch(/hunter2/)
 })
 

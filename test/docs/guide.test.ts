@@ -15,8 +15,11 @@ afterAll(() => {
 describe('the guide', () => {
   const snippets = guideSnippets()
 
-  test('has snippets', () => {
-    expect(snippets.filter(({ place }) => place.startsWith('docs/guide/sessions.md')).length).toBeGreaterThan(10)
+  test.each([
+    ['sessions.md', 10],
+    ['own-engine.md', 2],
+  ])('%s has more than %i snippets', (page, count) => {
+    expect(snippets.filter(({ place }) => place.startsWith(`docs/guide/${page}`)).length).toBeGreaterThan(count)
   })
 
   test.each(snippets.map((snippet) => [snippet.place, snippet] as const))(

@@ -1,143 +1,50 @@
 import { describe, expect, test } from 'vitest'
-import type { Cells, Saved, SessionEngine } from '../../src/core/types.js'
+import { signedCodec } from '../../src/codecs/signed.js'
+import type { Cells, Saved } from '../../src/core/types.js'
+import { dbEngine } from '../../src/engines/db.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { signedCookiesEngine } from '../../src/engines/signed-cookies.js'
 import { CookieTooLarge, SessionTooLarge } from '../../src/errors.js'
 import { type TestClock, testClock } from '../../src/testing/clock.js'
+import { engineContract } from '../../src/testing/engine-contract.js'
+import type { EngineUnderTest } from '../../src/testing/engine-trial.js'
+import { watched } from '../../src/testing/watched-engine.js'
 import { SECRET, sqliteEngine } from '../support/sites.js'
 
 const KEY = 'a'.repeat(32)
-const OTHER = 'b'.repeat(32)
 const cells = (data: Record<string, string>): Cells => new Map(Object.entries(data))
 const record = (clock: TestClock, data: Record<string, string>, seconds = 60) => ({
   cells: cells(data),
   expires: clock() + seconds * 1000,
 })
-const versionOf = (outcome: unknown): unknown => (outcome as Saved).version
 
-const ENGINES: Record<string, (clock: TestClock) => SessionEngine> = {
-  memory: (clock) => memoryEngine({ clock }),
-  db: (clock) => sqliteEngine({ clock }).engine,
-  'db with USE_TZ off': (clock) => sqliteEngine({ clock, useTz: false, timeZone: 'America/Chicago' }).engine,
+/** The `db` engine; the other process has a codec that knows no text yet. */
+function onSqlite(zone: { readonly useTz?: boolean; readonly timeZone?: string } = {}): EngineUnderTest {
+  const clock = testClock()
+  const { engine, database } = sqliteEngine({ clock, ...zone })
+  return { clock, engine, again: () => dbEngine({ database, codec: signedCodec({ secretKey: SECRET, clock }), clock }) }
 }
 
-describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
-  const setUp = (): { readonly clock: TestClock; readonly engine: SessionEngine } => {
-    const clock = testClock()
-    return { clock, engine: make(clock) }
-  }
+const onMemory = (clock = testClock()): EngineUnderTest => ({ clock, engine: memoryEngine({ clock }) })
 
-  test('what was created is loaded, in order and to the byte', async () => {
-    const { clock, engine } = setUp()
-    await engine.create(KEY, record(clock, { b: '1.0', a: '1152921504606846977', é: '"\\u00e9"' }))
-    const loaded = await engine.load(KEY)
-    expect([...(loaded?.cells ?? [])]).toEqual([
-      ['b', '1.0'],
-      ['a', '1152921504606846977'],
-      ['é', '"\\u00e9"'],
-    ])
-    expect(loaded?.expires?.()).toBe(clock() + 60_000)
-    expect(loaded?.corrupted ?? false).toBe(false)
-  })
+const ENGINES: Record<string, () => EngineUnderTest> = {
+  memory: onMemory,
+  'memory across a network': () => {
+    const { clock, engine } = onMemory()
+    return { clock, engine: watched(engine, { delay: 0 }) }
+  },
+  db: onSqlite,
+  'db with USE_TZ off': () => onSqlite({ useTz: false, timeZone: 'America/Chicago' }),
+}
 
-  test('what nobody kept is null, and does not exist', async () => {
-    const { engine } = setUp()
-    expect(await engine.load(KEY)).toBeNull()
-    expect(await engine.exists(KEY)).toBe(false)
-  })
+describe.each(Object.entries(ENGINES))('%s', (_name, start) => {
+  for (const { name, run } of engineContract(start)) test(name, run)
+})
 
-  test('create never replaces, not even what is past its end', async () => {
-    const { clock, engine } = setUp()
-    await engine.create(KEY, record(clock, { a: '1' }))
-    expect(await engine.create(KEY, record(clock, { a: '2' }))).toBe('conflict')
-    expect((await engine.load(KEY))?.cells.get('a')).toBe('1')
-    clock.turn(61)
-    expect(await engine.exists(KEY)).toBe(true)
-    expect(await engine.create(KEY, record(clock, { a: '2' }))).toBe('conflict')
-  })
-
-  test('save never creates, with a version or without', async () => {
-    const { clock, engine } = setUp()
-    expect(await engine.save(KEY, record(clock, { a: '1' }))).toBe('missing')
-    expect(await engine.save(KEY, record(clock, { a: '1' }), 'some version')).toBe('missing')
-    expect(await engine.exists(KEY)).toBe(false)
-  })
-
-  test('save brings nothing back that is past its end', async () => {
-    const { clock, engine } = setUp()
-    const version = versionOf(await engine.create(KEY, record(clock, { a: '1' })))
-    clock.turn(60)
-    expect(await engine.save(KEY, record(clock, { a: '2' }), version)).toBe('missing')
-    expect(await engine.save(KEY, record(clock, { a: '2' }))).toBe('missing')
-    expect(await engine.touch?.(KEY, clock() + 60_000)).toBe('missing')
-    expect(await engine.load(KEY)).toBeNull()
-  })
-
-  test('save at a version that is no longer there is a conflict, and changes nothing', async () => {
-    const { clock, engine } = setUp()
-    const first = versionOf(await engine.create(KEY, record(clock, { a: '1' })))
-    const second = versionOf(await engine.save(KEY, record(clock, { a: '2' }), first))
-    expect(second).toBeDefined()
-    expect(await engine.save(KEY, record(clock, { a: '3' }), first)).toBe('conflict')
-    expect((await engine.load(KEY))?.cells.get('a')).toBe('2')
-    expect(await engine.save(KEY, record(clock, { a: '3' }), second)).toHaveProperty('version')
-  })
-
-  test('the version of a save is the version of the next load', async () => {
-    const { clock, engine } = setUp()
-    const version = versionOf(await engine.create(KEY, record(clock, { a: '1' })))
-    expect((await engine.load(KEY))?.version).toBe(version)
-  })
-
-  test('one of many that save at once at one version wins', async () => {
-    const { clock, engine } = setUp()
-    const version = versionOf(await engine.create(KEY, record(clock, { a: '0' })))
-    const saves = Array.from({ length: 20 }, (_, i) => engine.save(KEY, record(clock, { a: `${i + 1}` }), version))
-    const outcomes = await Promise.all(saves)
-    expect(outcomes.filter((outcome) => outcome !== 'conflict')).toHaveLength(1)
-  })
-
-  test('a session is there until its very end', async () => {
-    const { clock, engine } = setUp()
-    await engine.create(KEY, record(clock, { a: '1' }))
-    clock.turn(59.999)
-    expect(await engine.load(KEY)).not.toBeNull()
-    clock.turn(0.001)
-    expect(await engine.load(KEY)).toBeNull()
-  })
-
-  test('touch moves only the end, and breaks no writer', async () => {
-    const { clock, engine } = setUp()
-    const version = versionOf(await engine.create(KEY, record(clock, { a: '1' })))
-    expect(await engine.touch?.(KEY, clock() + 120_000)).toBe('saved')
-    clock.turn(100)
-    expect((await engine.load(KEY))?.cells.get('a')).toBe('1')
-    expect(await engine.save(KEY, record(clock, { a: '2' }), version)).toHaveProperty('version')
-    expect(await engine.touch?.(OTHER, clock() + 1)).toBe('missing')
-  })
-
-  test('delete ends one session, at a version if one is given', async () => {
-    const { clock, engine } = setUp()
-    const version = versionOf(await engine.create(KEY, record(clock, { a: '1' })))
-    await engine.create(OTHER, record(clock, {}))
-    await engine.save(KEY, record(clock, { a: '2' }))
-    expect(await engine.delete(KEY, version)).toBe('conflict')
-    expect(await engine.exists(KEY)).toBe(true)
-    expect(await engine.delete(KEY)).toBe('deleted')
-    expect(await engine.delete(KEY)).toBe('missing')
-    expect(await engine.delete(KEY, version)).toBe('missing')
-    expect(await engine.exists(OTHER)).toBe(true)
-  })
-
-  test('clearExpired deletes what is past its end and says how many', async () => {
-    const { clock, engine } = setUp()
-    await engine.create(KEY, record(clock, {}, 10))
-    await engine.create(OTHER, record(clock, {}, 100))
-    expect(await engine.clearExpired?.()).toBe(0)
-    clock.turn(11)
-    expect(await engine.clearExpired?.()).toBe(1)
-    expect([await engine.exists(KEY), await engine.exists(OTHER)]).toEqual([false, true])
-  })
+describe('signed cookies, by contract', () => {
+  const clock = testClock()
+  const start = () => ({ clock, engine: signedCookiesEngine({ secretKey: SECRET, clock }) })
+  for (const { name, run } of engineContract(start, 'stateless')) test(name, run)
 })
 
 describe('memory', () => {

@@ -1,7 +1,14 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { signedCodec } from '../../../src/codecs/signed.js'
 import { Scope } from '../../../src/core/scope.js'
 import type { Session } from '../../../src/core/session-types.js'
 import type { SettingsInput } from '../../../src/core/settings.js'
+import type { Cells } from '../../../src/core/types.js'
+import { fileEngine } from '../../../src/engines/file.js'
 import { isoOfMicros, sqliteDate } from '../../../src/wire/dates.js'
+import { splitObject } from '../../../src/wire/json.js'
 import { bareSite, requestHead, responseHead, sqliteEngine } from '../../support/sites.js'
 import { all, type Check, check, same } from '../runner.js'
 
@@ -150,9 +157,40 @@ function setExpiry(
   return same(expected, { stored: session.get('_session_expiry', null), modified: session.modified })
 }
 
+interface FileInput {
+  readonly session_key: string
+  readonly SESSION_COOKIE_NAME: string
+  readonly json: string
+  readonly secret: string
+  readonly time: number
+}
+
+/** The file that the engine makes, and what it finds in Django's. */
+async function sessionFile(
+  { session_key: key, SESSION_COOKIE_NAME: sessionCookieName, json, secret, time }: FileInput,
+  expected: { readonly file_name: string; readonly content: string },
+): Promise<ReturnType<typeof same>> {
+  const folder = mkdtempSync(join(tmpdir(), 'sojourn-vector-'))
+  try {
+    const clock = (): number => time * 1000
+    const codec = signedCodec({ secretKey: secret, clock })
+    const engine = fileEngine({ folder, codec, sessionCookieName, clock })
+    const cells = splitObject(json) as Cells
+    await engine.create(key, { cells, expires: clock() + 1000 })
+    const [file_name = ''] = readdirSync(folder)
+    const path = join(folder, file_name)
+    const made = { file_name, content: readFileSync(path, 'latin1') }
+    writeFileSync(path, expected.content)
+    return all(same(expected, made), same([...cells], [...((await engine.load(key))?.cells ?? [])]))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 /** The session's life: what the middleware does with cookie, row and response, and when a session ends. */
 export const sessionKinds: Readonly<Record<string, Check>> = {
   middleware: check(middleware),
   expiry: check(expiry),
   set_expiry: check(setExpiry),
+  session_file: check(sessionFile),
 }

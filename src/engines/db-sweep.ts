@@ -1,0 +1,77 @@
+import { chain } from '../core/maybe.js'
+import type { MaybePromise, Sweep } from '../core/types.js'
+import type { Database, Statement, Value } from '../databases/database.js'
+
+/** How many rows further each step of a count looks; a count of millions in one statement would outlast its deadline. */
+const COUNT_STEP = 20_000
+
+const SQL = {
+  first: 'SELECT expire_date FROM django_session WHERE expire_date < ?1 ORDER BY expire_date LIMIT 1',
+  edge: 'SELECT expire_date FROM django_session WHERE expire_date >= ?1 AND expire_date < ?2 ORDER BY expire_date LIMIT 1 OFFSET ?3',
+  count: 'SELECT COUNT(*) AS n FROM django_session WHERE expire_date >= ?1 AND expire_date < ?2',
+  clear: 'DELETE FROM django_session WHERE expire_date >= ?1 AND expire_date < ?2',
+} as const
+
+/**
+ * Deletes expired rows range by range along the index on `expire_date`: each statement goes on where the last one ended, so that none
+ * reads again what is deleted already, and two sweeps at once only find less to do.
+ */
+export class DbSweep implements Sweep {
+  readonly #database: Database
+  readonly #statements: Readonly<Record<keyof typeof SQL, Statement>>
+  /** All that ends before this, in milliseconds since 1970, goes. */
+  readonly #end: number
+  #from: number | null = null
+
+  constructor(database: Database, now: number) {
+    this.#database = database
+    this.#end = now
+    const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)])
+    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof SQL, Statement>
+  }
+
+  async count(): Promise<number> {
+    let from = await this.#first()
+    let rows = 0
+    while (from < this.#end) {
+      const edge = await this.#edge(from, COUNT_STEP)
+      const row = await this.#statements.count.get(this.#value(from), this.#value(edge))
+      rows += Number(row?.['n'] ?? 0)
+      from = edge
+    }
+    return rows
+  }
+
+  next(limit: number): MaybePromise<number> {
+    return chain(this.#from ?? this.#first(), (from) => {
+      if (from >= this.#end) return 0
+      return chain(this.#edge(from, limit), (edge) =>
+        chain(this.#statements.clear.run(this.#value(from), this.#value(edge)), (rows) => {
+          this.#from = edge
+          // Rows that somebody else deleted meanwhile are no reason to stop.
+          return rows === 0 && edge < this.#end ? this.next(limit) : rows
+        }),
+      )
+    })
+  }
+
+  /** Where the first expired row is, or the end. */
+  #first(): MaybePromise<number> {
+    return chain(this.#statements.first.get(this.#value(this.#end)), (row) => this.#moment(row?.['expire_date'], 0))
+  }
+
+  /** The moment so many rows further, or the end. Rounded up to a whole millisecond, past what was found: so that it always goes on. */
+  #edge(from: number, rows: number): MaybePromise<number> {
+    const found = this.#statements.edge.get(this.#value(from), this.#value(this.#end), rows)
+    return chain(found, (row) => this.#moment(row?.['expire_date'], 1))
+  }
+
+  #moment(column: unknown, more: number): number {
+    const moment = column === undefined ? null : this.#database.toMoment(column)
+    return moment === null ? this.#end : Math.min(Math.floor(moment) + more, this.#end)
+  }
+
+  #value(ms: number): Value {
+    return this.#database.fromMoment(ms)
+  }
+}

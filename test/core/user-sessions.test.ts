@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'vitest'
+import { getUser, login, logout, type User } from '../../src/auth/index.js'
+import { locmem } from '../../src/caches/locmem.js'
+import { jsonCodec } from '../../src/codecs/json.js'
+import type { UserSession } from '../../src/core/sessions.js'
+import type { SettingsInput } from '../../src/core/settings.js'
+import { cacheEngine } from '../../src/engines/cache.js'
+import { ImproperlyConfigured, SessionInterrupted, TooManySessions } from '../../src/errors.js'
+import { type TestClock, testClock } from '../../src/testing/clock.js'
+import { authSite, visit } from '../auth/site.js'
+import { sqliteEngine } from '../support/sites.js'
+
+type World = ReturnType<typeof authSite> & { readonly clock: TestClock }
+
+const worlds: readonly (readonly [string, (input?: SettingsInput) => World])[] = [
+  [
+    'a database',
+    (input = {}) => {
+      const clock = testClock()
+      const { engine } = sqliteEngine({ clock })
+      return { ...authSite({ clock, sessionUserIndex: true, ...input, engine }), clock }
+    },
+  ],
+  [
+    'a cache',
+    (input = {}) => {
+      const clock = testClock()
+      const engine = cacheEngine({ cache: locmem({ clock }), codec: jsonCodec(), clock })
+      return { ...authSite({ clock, sessionUserIndex: true, ...input, engine }), clock }
+    },
+  ],
+]
+
+describe.each(worlds)('sessions of a user in %s', (_, make) => {
+  const enter = async ({ site }: World, user: User, userAgent = 'a browser', key?: string): Promise<string> => {
+    const headers = { 'user-agent': userAgent }
+    return (await visit(site, { key, headers }, (request) => login(request, user))).key as string
+  }
+  const who = async ({ site }: World, key: string): Promise<string | undefined> =>
+    (await visit(site, { key }, (request) => getUser(request))).result?.username
+
+  test('are listed with when and by what they were made, last seen first', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    await enter(world, await world.users.createUser('bob'))
+    await enter(world, ann, 'a phone')
+    world.clock.turn(100)
+    await enter(world, ann, 'a laptop')
+    const sessions = await world.site.sessions.forUser(ann.id)
+    expect(sessions.map(({ userAgent }) => userAgent)).toEqual(['a laptop', 'a phone'])
+    expect(sessions[0]?.created.getTime()).toBe(Math.floor(world.clock() / 1000) * 1000)
+    expect(sessions[0]?.lastSeen.getTime()).toBe(sessions[0]?.created.getTime())
+    expect(await world.site.sessions.count(ann.id)).toBe(2)
+    expect(await world.site.sessions.forUser(4711)).toEqual([])
+  })
+
+  test('show no key, however they are printed', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const [session] = await world.site.sessions.forUser(ann.id)
+    const { inspect } = await import('node:util')
+    expect(inspect(session, { showHidden: true, depth: 9 }) + JSON.stringify(session)).not.toContain(key)
+    expect(session?.id).toMatch(/^[\w-]{22}$/)
+  })
+
+  test('are seen again when they are saved, at most once a minute', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const seen = async (): Promise<number | undefined> =>
+      (await world.site.sessions.forUser(ann.id))[0]?.lastSeen.getTime()
+    const change = (): Promise<unknown> =>
+      visit(world.site, { key }, (__, { session }) => session.set('a', world.clock()))
+    const first = await seen()
+    world.clock.turn(59)
+    await change()
+    expect(await seen()).toBe(first)
+    world.clock.turn(1)
+    await change()
+    expect(await seen()).toBe((first as number) + 60_000)
+  })
+
+  test('end one by one: at once, for whoever works in it too', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const [phone, laptop] = [await enter(world, ann, 'a phone'), await enter(world, ann, 'a laptop')]
+    const late = visit(world.site, { key: phone }, async (__, { session }) => {
+      session.set('cart', [1])
+      const [, old] = (await world.site.sessions.forUser(ann.id)).sort((a, b) => (a.userAgent < b.userAgent ? -1 : 1))
+      expect(await world.site.sessions.revoke(old as UserSession)).toBe(true)
+      expect(await world.site.sessions.revoke(old as UserSession)).toBe(false)
+    })
+    await expect(late).rejects.toBeInstanceOf(SessionInterrupted)
+    expect(await who(world, phone)).toBeUndefined()
+    expect(await who(world, laptop)).toBe('ann')
+    expect(await world.site.sessions.count(ann.id)).toBe(1)
+    expect(await world.site.sessions.revoke(laptop)).toBe(true)
+    expect(await world.site.sessions.forUser(ann.id)).toEqual([])
+  })
+
+  test('end all, or all others', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const bob = await enter(world, await world.users.createUser('bob'))
+    const keys = [await enter(world, ann), await enter(world, ann), await enter(world, ann)]
+    const { result } = await visit(world.site, { key: keys[1] as string }, async (request) => {
+      const mine = await world.site.sessions.forUser(ann.id)
+      expect(mine.filter((session) => session.isOf(request))).toHaveLength(1)
+      return world.site.sessions.revokeUser(ann.id, { except: request })
+    })
+    expect(result).toBe(2)
+    expect(await Promise.all(keys.map((key) => who(world, key)))).toEqual([undefined, 'ann', undefined])
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(1)
+    expect(await who(world, keys[1] as string)).toBeUndefined()
+    expect(await who(world, bob)).toBe('bob')
+  })
+
+  test('leave the list at logout, at their end, and under a new key are still one', async () => {
+    const world = make({ sessionCookieAge: 1000 })
+    const ann = await world.users.createUser('ann')
+    const first = await enter(world, ann)
+    const created = (await world.site.sessions.forUser(ann.id))[0]?.created
+    const renewed = await visit(world.site, { key: first }, (__, { session }) => session.cycleKey())
+    world.clock.turn(10)
+    const again = await world.site.sessions.forUser(ann.id)
+    expect(again.map((session) => session.created)).toEqual([created])
+    await visit(world.site, { key: renewed.key }, (request) => logout(request))
+    expect(await world.site.sessions.forUser(ann.id)).toEqual([])
+    await enter(world, ann)
+    world.clock.turn(1001)
+    expect(await world.site.sessions.forUser(ann.id)).toEqual([])
+  })
+
+  test('are found again under the key that a Django gave them, at their first visit, without a cookie', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const loaded = await world.engine.load(key)
+    const other = 'd'.repeat(32)
+    await world.engine.create(other, { cells: loaded?.cells ?? new Map(), expires: world.clock() + 1e6 })
+    await world.engine.delete(key)
+    expect(await world.site.sessions.forUser(ann.id)).toEqual([])
+    const { response } = await visit(world.site, { key: other }, (request) => getUser(request))
+    expect(response.cookies).toEqual([])
+    expect(await world.site.sessions.count(ann.id)).toBe(1)
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(1)
+    expect(await who(world, other)).toBeUndefined()
+  })
+
+  test('an index that fails does not harm a page that only reads', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const other = 'd'.repeat(32)
+    const loaded = await world.engine.load(key)
+    await world.engine.create(other, { cells: loaded?.cells ?? new Map(), expires: world.clock() + 1e6 })
+    const users = { put: () => Promise.reject(new Error('down')), of: () => [], remove: () => undefined }
+    Object.defineProperty(world.engine, 'users', { value: users })
+    const { result } = await visit(world.site, { key: other }, (request) => getUser(request))
+    expect(result?.username).toBe('ann')
+  })
+
+  test('one too many ends the one that was seen longest ago', async () => {
+    const world = make({ maxSessionsPerUser: 2 })
+    const ann = await world.users.createUser('ann')
+    const keys: string[] = []
+    for (let i = 0; i < 4; i++) {
+      keys.push(await enter(world, ann))
+      world.clock.turn(1)
+    }
+    expect(await Promise.all(keys.map((key) => who(world, key)))).toEqual([undefined, undefined, 'ann', 'ann'])
+  })
+
+  test('or is refused, and nothing of it is left', async () => {
+    const world = make({ maxSessionsPerUser: 2, maxSessionsPerUserPolicy: 'reject' })
+    const ann = await world.users.createUser('ann')
+    const keys = [await enter(world, ann), await enter(world, ann)]
+    const third = await visit(world.site, {}, async (request) => {
+      await expect(Promise.resolve(login(request, ann))).rejects.toBeInstanceOf(TooManySessions)
+      return getUser(request)
+    })
+    expect([third.result, third.key]).toEqual([null, undefined])
+    expect(await Promise.all(keys.map((key) => who(world, key)))).toEqual(['ann', 'ann'])
+    // Who logs in again in the same browser is no one more.
+    expect(await who(world, await enter(world, ann, 'a browser', keys[0]))).toBe('ann')
+  })
+
+  test('many logins at once: never more than allowed, and the others are told or ended', async () => {
+    const world = make({ maxSessionsPerUser: 3 })
+    const ann = await world.users.createUser('ann')
+    const keys = await Promise.all(Array.from({ length: 10 }, () => enter(world, ann)))
+    const alive = (await Promise.all(keys.map((key) => who(world, key)))).filter((name) => name === 'ann')
+    expect(alive.length).toBeLessThanOrEqual(3)
+    expect(await world.site.sessions.count(ann.id)).toBe(alive.length)
+  })
+})
+
+test('without the setting nothing is noted, and a session has no mark', async () => {
+  const { engine } = sqliteEngine({})
+  const { site, users } = authSite({ engine })
+  const ann = await users.createUser('ann')
+  const { key } = await visit(site, {}, (request) => login(request, ann))
+  expect(
+    [...((await engine.load(key as string))?.cells.keys() ?? [])].filter((name) => name.includes('sojourn')),
+  ).toEqual([])
+  expect(await site.sessions.forUser(ann.id)).toEqual([])
+})
+
+test('an engine without a list says so', async () => {
+  const { signedCookiesEngine } = await import('../../src/engines/signed-cookies.js')
+  const { site } = authSite({ engine: signedCookiesEngine({ secretKey: 'x' }) })
+  await expect(site.sessions.forUser(1)).rejects.toBeInstanceOf(ImproperlyConfigured)
+})
