@@ -22,6 +22,7 @@ export type {
   SessionIndex,
   SessionRecord,
   SiteEvents,
+  Slide,
   Sweep,
   Version,
 } from './core/types.js'

@@ -123,19 +123,18 @@ export class OpenedByUrl implements Source {
 }
 
 async function open(driver: NodeRedis, address: RedisAddress): Promise<OwnHandle> {
-  if (address.kind === 'cluster') return connected(clusterOf(driver, address))
+  if (address.kind === 'cluster') return connected(clusterOf(driver, address), ANSWER_LIMIT)
   if (address.kind === 'server') return connected(serverOf(driver, address, address.hosts[0]!))
   // All at once, and the first answer counts: one that is down would otherwise cost its whole time.
   const master = await Promise.any(address.hosts.map((sentinel) => askSentinel(driver, address, sentinel)))
   const handle = await connected(serverOf(driver, address, master))
   // Sentinels that missed a failover name the old master, which is a replica by now.
-  const [role] = (await within(ANSWER_LIMIT, send(handle, 'role')).catch(() => [])) as string[]
+  const [role] = (await within(PATIENCE, send(handle, 'role')).catch(() => [])) as string[]
   if (role === 'master') return handle
   destroy(handle)
   throw new Error('The sentinels named a server that is no master.')
 }
 
-/** Loading, and what it says when the driver is not there. */
 async function importDriver(): Promise<NodeRedis> {
   try {
     return (await import('redis')) as unknown as NodeRedis
@@ -145,10 +144,10 @@ async function importDriver(): Promise<NodeRedis> {
 }
 
 /** Connects, or lets go of everything: a stopped server takes connections and says nothing. */
-async function connected(handle: OwnHandle): Promise<OwnHandle> {
+async function connected(handle: OwnHandle, limit = 2 * PATIENCE): Promise<OwnHandle> {
   handle.on('error', ignore)
   try {
-    await within(ANSWER_LIMIT, handle.connect())
+    await within(limit, handle.connect())
     return handle
   } catch (error) {
     destroy(handle)

@@ -8,7 +8,8 @@ export interface Script {
 export const MISSING = 0
 export const CONFLICT = -1
 
-// The old value itself goes along rather than its SHA-1: hashing holds the server up longer than reading the bytes does.
+// The old value itself goes along rather than its SHA-1: to hash it here and in the server, which nobody else may use meanwhile, takes as
+// long as to send it.
 
 /** Replaces `KEYS[1]` by `ARGV[2]`, with an end in `ARGV[3]` milliseconds, where it still holds `ARGV[1]`. */
 export const REPLACE_SAME: Script = {

@@ -8,7 +8,7 @@ import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Ve
 import { isUnderOtherKey, noteFor, userOf } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
-const TRIES = 20
+const TRIES = 100
 const NEW_KEY_TRIES = 10_000
 
 /** Everything here meets the store. What answers at once happens at once; the rest is a promise. */
@@ -101,9 +101,9 @@ function replace(state: SessionState, key: string, tries: number): MaybePromise<
     // Someone saved since we loaded: lay our changes over theirs and try again. If this session was flushed, there is nothing to lay.
     const again = (next: () => MaybePromise<void>) => (): MaybePromise<void> =>
       generation === state.generation ? next() : undefined
-    return inTurn(state, key, () =>
+    return inTurn(state, key, tries, () =>
       chain(
-        pause(state, tries - 1),
+        pause(tries - 1),
         again(() =>
           chain(
             refresh(state, key),
@@ -115,9 +115,12 @@ function replace(state: SessionState, key: string, tries: number): MaybePromise<
   })
 }
 
-/** Those of this process that met another writer go one after the other: together they would only make each other try again. */
-function inTurn(state: SessionState, key: string, run: () => MaybePromise<void>): MaybePromise<void> {
-  if (state.store.engine.synchronous || state.inTurn) return run()
+/**
+ * Those of this process that met another writer go one after the other: together they would only make each other try again. An engine that
+ * answers at once meets one of this process once.
+ */
+function inTurn(state: SessionState, key: string, tries: number, run: () => MaybePromise<void>): MaybePromise<void> {
+  if (state.inTurn || (state.store.engine.synchronous && tries === 1)) return run()
   const mine = async (): Promise<void> => {
     state.inTurn = true
     try {
@@ -140,10 +143,10 @@ function refresh(state: SessionState, key: string): MaybePromise<void> {
   })
 }
 
-/** Lets the others finish. An engine that answers at once has no others in this process. */
-export function pause(state: SessionState, tries: number): MaybePromise<void> {
-  if (state.store.engine.synchronous || tries === 0) return
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** tries, 50)))
+/** Lets the others finish. Who has lost often waits no longer than who has lost once, else those who win would go on winning. */
+export function pause(tries: number): MaybePromise<void> {
+  if (tries === 0) return
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** tries, 8)))
 }
 
 function saved(
@@ -172,7 +175,9 @@ export function touch(state: SessionState): MaybePromise<boolean> {
     if (key === null || state.unavailable !== null) return false
     // Where the index is due to be told, the mark of it changes the data.
     const { record } = notedRecord(state, key)
-    const touched = delta(baseline, record.cells).size === 0 ? store.touch(key, record.expires) : null
+    const isSame = delta(baseline, record.cells).size === 0
+    if (isSame && state.loaded?.slid) return true
+    const touched = isSame ? store.touch(key, record.expires) : null
     return touched === null ? chain(save(state), () => true) : chain(touched, (outcome) => outcome === 'saved')
   })
 }

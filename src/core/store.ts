@@ -1,5 +1,6 @@
 import { ImproperlyConfigured, SessionNotLoaded, SojournError, StoreUnavailable } from '../errors.js'
 import { Breaker } from './breaker.js'
+import { remainingMoment } from './expiry.js'
 import { chain, isPromise, orElse } from './maybe.js'
 import { NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
@@ -15,6 +16,7 @@ import type {
   SessionIndex,
   SessionRecord,
   SiteEvents,
+  Slide,
   Version,
 } from './types.js'
 
@@ -69,8 +71,8 @@ export class Store {
     return this.#random(KEY_LENGTH, KEY_ALPHABET)
   }
 
-  load(key: string): MaybePromise<Loaded | null> {
-    return this.#wellFormed(key) ? this.#ask('load', () => this.engine.load(key)) : null
+  load(key: string, slide?: Slide): MaybePromise<Loaded | null> {
+    return this.#wellFormed(key) ? this.#ask('load', () => this.engine.load(key, slide)) : null
   }
 
   /**
@@ -78,11 +80,20 @@ export class Store {
    * still has; whoever changes that gets the failure.
    */
   open(key: string): MaybePromise<Opened | null> {
-    if (this.settings.sessionOnStoreError === 'error') return this.load(key)
+    const slide = this.settings.sessionSaveEveryRequest === true ? this.#slide() : undefined
+    if (this.settings.sessionOnStoreError === 'error') return this.load(key, slide)
     return orElse(
-      () => this.load(key),
+      () => this.load(key, slide),
       (error) => this.#withoutStore(key, error),
     )
+  }
+
+  #slide(): Slide {
+    const now = this.clock()
+    return {
+      expires: now + this.settings.sessionCookieAge * 1000,
+      endOf: (cells) => remainingMoment(cells, this.settings, now),
+    }
   }
 
   #withoutStore(key: string, unavailable: unknown): MaybePromise<Opened> {

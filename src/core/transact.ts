@@ -93,7 +93,7 @@ async function again<R>(state: SessionState, key: string, run: Run<R>, isFresh: 
       else if (generation === state.generation && own.cycled) state.adopt(own)
       throw error
     }
-    await pause(own, tries)
+    await pause(tries - 1)
   }
   throw new SessionConflict(TRIES)
 }

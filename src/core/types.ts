@@ -18,8 +18,18 @@ export interface Loaded {
   readonly version: Version
   /** Tells when it ends, in milliseconds since 1970, where the engine knows. Asked only with `sessionTouchAfter`. */
   expires?(): number | null
+  /** True where loading has moved its end, as it was asked to. */
+  readonly slid?: boolean
   /** True where something is stored that does not verify; `cells` are empty then, and the next save replaces it. */
   readonly corrupted?: boolean
+}
+
+/** Where a session that is loaded should end from now on. */
+export interface Slide {
+  /** The end of sessions that have no end of their own, in milliseconds since 1970. */
+  readonly expires: number
+  /** The end of this one. */
+  endOf(cells: Cells): number
 }
 
 /** What a request is given of a session. */
@@ -91,8 +101,6 @@ export interface SessionEngine {
   readonly name: string
   /** True where `load` answers at once, so that a session is loaded at first touch and never before the handler. */
   readonly synchronous: boolean
-  /** True where `load` answers at once but writes may not (files that are flushed), so that others of this process can come between. */
-  readonly writesWait?: boolean
   /**
    * `compare-and-set`, also where it is not said: what this interface promises. `last-write-wins`: a store that cannot compare, where
    * parallel writes are lost and a late save may bring back what was deleted. `sojourn check` shows it.
@@ -100,8 +108,11 @@ export interface SessionEngine {
   readonly consistency?: 'compare-and-set' | 'last-write-wins'
   /** True where the key is the data (signed cookies): nothing is stored, so nothing can be found, ended or compared. */
   readonly stateless?: boolean
-  /** The record under a key; `null` if there is none, or it is past its end. A record that does not verify has no cells. */
-  load(key: string): MaybePromise<Loaded | null>
+  /**
+   * The record under a key; `null` if there is none, or it is past its end. A record that does not verify has no cells. An engine that
+   * can move the end in the same round trip does so where `slide` is given, and says so (`slid`); others leave it to `touch`.
+   */
+  load(key: string, slide?: Slide): MaybePromise<Loaded | null>
   /**
    * What a copy of the record in some cache still says. Asked only while `load` fails, with `sessionOnStoreError: 'read-only'`; may be
    * old, and answers within 250 ms or not at all.

@@ -19,8 +19,6 @@ export interface Answered {
   readonly serverStatus?: number
 }
 
-/** Milliseconds in which a connection is to be had. */
-const CONNECT = 250
 /** How many statements may wait for one; the rest fail at once. */
 const WAITING = 1000
 
@@ -40,8 +38,8 @@ export class Connections {
   readonly #opened: Opened
   readonly #line: (() => void)[] = []
   #free: number
-  /** The server could not be reached: one asks again in a while, and the others wait for what comes of it. */
-  #down = false
+  /** When the server could not be reached: one asks again a while later, and the others wait for what comes of it. */
+  #downSince: number | null = null
   #trial: Promise<void> | null = null
 
   constructor(opened: Opened) {
@@ -89,12 +87,13 @@ export class Connections {
   }
 
   #acquire(): Promise<DriverConnection> {
+    const { connectTimeout } = this.#opened
     return new Promise((resolve, reject) => {
       const wish = { given: false }
       const late = setTimeout(() => {
         wish.given = true
-        reject(new Error(`No connection to the database within ${CONNECT} ms.`))
-      }, CONNECT)
+        reject(new Error(`No connection to the database within ${connectTimeout} ms.`))
+      }, connectTimeout)
       this.#connect(wish).then(
         (connection) => {
           clearTimeout(late)
@@ -112,8 +111,8 @@ export class Connections {
   async #connect(wish: { readonly given: boolean }): Promise<DriverConnection> {
     await this.#enter()
     try {
-      if (this.#down) {
-        this.#trial ??= this.#tryAgain()
+      if (this.#downSince !== null) {
+        this.#trial ??= this.#tryAgain(this.#downSince)
         await this.#trial
       }
       if (wish.given) throw new Error('Nobody waits for this connection any more.')
@@ -125,12 +124,12 @@ export class Connections {
   }
 
   /** At most ten times a second, and not all processes of a site at once. */
-  async #tryAgain(): Promise<void> {
+  async #tryAgain(since: number): Promise<void> {
     try {
-      await wait(100 + Math.random() * 50)
+      await wait(Math.max(0, since + 100 + Math.random() * 50 - performance.now()))
       const connection = await this.#take()
       connection.release?.()
-      this.#down = false
+      this.#downSince = null
     } finally {
       this.#trial = null
     }
@@ -143,7 +142,8 @@ export class Connections {
       else
         pool?.getConnection((error, connection) => {
           if (!error) return resolve(connection)
-          this.#down = 'code' in error // without one it is the pool that refuses, not the server
+          // Without a code it is the pool that refuses, not the server.
+          this.#downSince = 'code' in error ? performance.now() : null
           reject(error)
         })
     })

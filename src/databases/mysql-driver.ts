@@ -41,6 +41,8 @@ export interface Opened {
   readonly only: DriverConnection | null
   /** How many statements may be under way. */
   readonly limit: number
+  /** Milliseconds in which a connection is to be had, and in which it is to answer. */
+  readonly connectTimeout: number
   readonly queryTimeout: number
   /** Whether closing is up to us. */
   readonly ours: boolean
@@ -51,9 +53,9 @@ export interface MysqlDriver {
   createPool(options: object): DriverPool
 }
 
-/** Milliseconds after which an operation is over for the visitor anyway. */
-const QUERY_TIMEOUT = 500
+/** Of the 500 ms that an operation of the visitor's may take. */
 const CONNECT_TIMEOUT = 250
+const QUERY_TIMEOUT = 500
 const CONNECTIONS = 10
 const PARAMETERS = ['connectionLimit', 'connectTimeout', 'queryTimeout', 'socketPath', 'ssl']
 
@@ -71,7 +73,7 @@ export function isMysqlHandle(value: object): value is MysqlPool {
 /** The site's own pool or connection. */
 export function opened(source: MysqlPool): Opened {
   const core = callbackFlavour(source)
-  const rules = { queryTimeout: QUERY_TIMEOUT, ours: false }
+  const rules = { connectTimeout: CONNECT_TIMEOUT, queryTimeout: QUERY_TIMEOUT, ours: false }
   if (typeof core['getConnection'] !== 'function') {
     return { ...rules, pool: null, only: core as unknown as DriverConnection, limit: 1 }
   }
@@ -90,11 +92,19 @@ function callbackFlavour(source: object): Readonly<Record<string, unknown>> {
 export async function openMysql(source: string, load: () => Promise<MysqlDriver>): Promise<Opened> {
   const { queryTimeout, ...options } = optionsOf(source)
   const driver = await load()
-  return { pool: driver.createPool(options), only: null, limit: options.connectionLimit, queryTimeout, ours: true }
+  return {
+    pool: driver.createPool(options),
+    only: null,
+    limit: options.connectionLimit,
+    connectTimeout: options.connectTimeout,
+    queryTimeout,
+    ours: true,
+  }
 }
 
 interface UrlOptions {
   readonly [option: string]: unknown
+  readonly connectTimeout: number
   readonly queryTimeout: number
   readonly connectionLimit: number
 }

@@ -36,8 +36,8 @@ interface Waiter {
   readonly timer: NodeJS.Timeout
 }
 
-/** How long a statement waits for a connection, in milliseconds. */
-const PATIENCE = 250
+/** How long a statement waits for a connection, in milliseconds: to a server that is away, and where all are busy. */
+const PATIENCE = { away: 250, busy: 500 } as const
 /** After how many milliseconds a connection that nobody uses is let go. */
 const IDLE = 30_000
 /** Between two attempts to connect to a server that is away: doubled from the one to the other, less up to a half by chance. */
@@ -108,10 +108,11 @@ export class PostgresPool {
   #wait(): Promise<Link> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new Error('The connections to PostgreSQL were closed.'))
+      const patience = this.#links.size > 0 ? PATIENCE.busy : PATIENCE.away
       const timer = setTimeout(() => {
         this.#waiting = this.#waiting.filter((each) => each.timer !== timer)
-        reject(new Error(`No connection to PostgreSQL was free within ${PATIENCE} ms.`))
-      }, PATIENCE)
+        reject(new Error(`No connection to PostgreSQL was free within ${patience} ms.`))
+      }, patience)
       this.#waiting.push({ resolve, reject, timer })
       this.#grow()
     })

@@ -1,8 +1,17 @@
-import type { Cache } from '../caches/cache.js'
+import type { Cache, Cached } from '../caches/cache.js'
 import type { Codec } from '../codecs/codec.js'
 import { chain } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
-import type { Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionIndex, SessionRecord } from '../core/types.js'
+import type {
+  Clock,
+  Loaded,
+  MaybePromise,
+  Outcome,
+  SessionEngine,
+  SessionIndex,
+  SessionRecord,
+  Slide,
+} from '../core/types.js'
 import { ImproperlyConfigured } from '../errors.js'
 import { CacheIndex } from './user-index.js'
 
@@ -72,13 +81,26 @@ class CacheEngine implements SessionEngine {
     this.consistency = cache.consistency
   }
 
-  load(key: string): MaybePromise<Loaded | null> {
-    return chain(this.#cache.get(this.#key(key)), (cached) => {
-      if (cached === null) return null
-      const cells = this.#codec.decode(cached.value)
-      const expires = (): number | null => cached.expires ?? null
-      return { cells: cells ?? NO_CELLS, version: cached.version, expires, corrupted: cells === null }
+  load(sessionKey: string, slide?: Slide): MaybePromise<Loaded | null> {
+    const key = this.#key(sessionKey)
+    const cache = this.#cache
+    if (slide === undefined || cache.getAndTouch === undefined)
+      return chain(cache.get(key), (cached) => this.#loaded(cached))
+    return chain(cache.getAndTouch(key, slide.expires), (cached) => {
+      const loaded = this.#loaded(cached)
+      if (loaded === null) return null
+      const end = slide.endOf(loaded.cells)
+      const slid = { ...loaded, expires: () => end, slid: true }
+      // A session with an end of its own has been given too long a life for the moment.
+      return end === slide.expires ? slid : chain(cache.touch(key, end), () => slid)
     })
+  }
+
+  #loaded(cached: Cached | null): Loaded | null {
+    if (cached === null) return null
+    const cells = this.#codec.decode(cached.value)
+    const expires = (): number | null => cached.expires ?? null
+    return { cells: cells ?? NO_CELLS, version: cached.version, expires, corrupted: cells === null }
   }
 
   create(key: string, { cells, expires }: SessionRecord): MaybePromise<Outcome> {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import type { Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord, Version } from '../core/types.js'
+import type { Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord, Slide, Version } from '../core/types.js'
 
 /** What a site can ask of an engine. */
 export type EngineOperation = 'load' | 'create' | 'save' | 'touch' | 'delete' | 'exists' | 'clearExpired'
@@ -54,6 +54,8 @@ class Watched implements WatchedEngine {
   delay: Watching['delay']
   fail: Watching['fail']
   hang: Watching['hang']
+  readonly consistency?: SessionEngine['consistency']
+  readonly users?: SessionEngine['users']
   readonly touch?: SessionEngine['touch']
   readonly clearExpired?: SessionEngine['clearExpired']
   readonly #engine: SessionEngine
@@ -63,6 +65,8 @@ class Watched implements WatchedEngine {
     this.name = engine.name
     this.synchronous = engine.synchronous && delay === undefined && hang === undefined
     if (engine.stateless !== undefined) this.stateless = engine.stateless
+    if (engine.consistency !== undefined) this.consistency = engine.consistency
+    if (engine.users !== undefined) this.users = engine.users
     Object.assign(this, { delay, fail, hang })
     // A site asks whether these are there.
     if (engine.touch) this.touch = (key, expires) => this.#ask('touch', () => engine.touch?.(key, expires) ?? 'missing')
@@ -77,8 +81,8 @@ class Watched implements WatchedEngine {
     this.asked.length = 0
   }
 
-  load(key: string): MaybePromise<Loaded | null> {
-    return this.#ask('load', () => this.#engine.load(key))
+  load(key: string, slide?: Slide): MaybePromise<Loaded | null> {
+    return this.#ask('load', () => this.#engine.load(key, slide))
   }
 
   create(key: string, record: SessionRecord): MaybePromise<Outcome> {

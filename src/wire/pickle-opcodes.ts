@@ -49,30 +49,30 @@ export const SETITEMS = 0x75 // u
 
 /** What makes more than plain data, or calls something. Met anywhere, it ends the reading. */
 export const REFUSED: ReadonlyMap<number, string> = new Map([
-  99: 'a class or function (GLOBAL)', // c
-  147: 'a class or function (STACK_GLOBAL)',
-  105: 'an object (INST)', // i
-  111: 'an object (OBJ)', // o
-  129: 'an object (NEWOBJ)',
-  146: 'an object (NEWOBJ_EX)',
-  82: 'a call (REDUCE)', // R
-  98: "an object's state (BUILD)", // b
-  130: 'a registered class (EXT1)',
-  131: 'a registered class (EXT2)',
-  132: 'a registered class (EXT4)',
-  80: 'a reference to elsewhere (PERSID)', // P
-  81: 'a reference to elsewhere (BINPERSID)', // Q
-  66: 'bytes (BINBYTES)', // B
-  67: 'bytes (SHORT_BINBYTES)', // C
-  142: 'bytes (BINBYTES8)',
-  150: 'bytes (BYTEARRAY8)',
-  151: 'bytes (NEXT_BUFFER)',
-  152: 'bytes (READONLY_BUFFER)',
-  83: 'text of Python 2 (STRING)', // S
-  84: 'text of Python 2 (BINSTRING)', // T
-  85: 'text of Python 2 (SHORT_BINSTRING)', // U
-  143: 'a set (EMPTY_SET)',
-  144: 'a set (ADDITEMS)',
-  145: 'a set (FROZENSET)',
-  50: 'what no Python writes (DUP)', // 2
+  [0x63, 'a class or function (GLOBAL)'], // c
+  [0x93, 'a class or function (STACK_GLOBAL)'],
+  [0x69, 'an object (INST)'], // i
+  [0x6f, 'an object (OBJ)'], // o
+  [0x81, 'an object (NEWOBJ)'],
+  [0x92, 'an object (NEWOBJ_EX)'],
+  [0x52, 'a call (REDUCE)'], // R
+  [0x62, "an object's state (BUILD)"], // b
+  [0x82, 'a registered class (EXT1)'],
+  [0x83, 'a registered class (EXT2)'],
+  [0x84, 'a registered class (EXT4)'],
+  [0x50, 'a reference to elsewhere (PERSID)'], // P
+  [0x51, 'a reference to elsewhere (BINPERSID)'], // Q
+  [0x42, 'bytes (BINBYTES)'], // B
+  [0x43, 'bytes (SHORT_BINBYTES)'], // C
+  [0x8e, 'bytes (BINBYTES8)'],
+  [0x96, 'bytes (BYTEARRAY8)'],
+  [0x97, 'bytes (NEXT_BUFFER)'],
+  [0x98, 'bytes (READONLY_BUFFER)'],
+  [0x53, 'text of Python 2 (STRING)'], // S
+  [0x54, 'text of Python 2 (BINSTRING)'], // T
+  [0x55, 'text of Python 2 (SHORT_BINSTRING)'], // U
+  [0x8f, 'a set (EMPTY_SET)'],
+  [0x90, 'a set (ADDITEMS)'],
+  [0x91, 'a set (FROZENSET)'],
+  [0x32, 'what no Python writes (DUP)'], // 2
 ])

@@ -7,6 +7,8 @@ import { floatText, MAX_DIGITS } from './python-number.js'
 const MAX_DEPTH = 1000
 /** Lists and dicts that wait on the stack for what they belong to. Python writes at most a thousand at a time, in tuples more. */
 const MAX_WAITING = 2 ** 14
+/** A pickle of plain data takes less than this for each character of JSON; empty texts with a large number in the memo take most. */
+const MOST_BYTES = 4
 /** More bytes hold a number of more than 4,300 digits. */
 const MAX_LONG_BYTES = 1786
 
@@ -95,10 +97,11 @@ class PickleReader {
   readonly #memo: Item[] = []
 
   constructor(bytes: Uint8Array, maxCharacters: number) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.#latin1 = this.#bytes.toString('latin1')
     this.#maxCharacters = maxCharacters
     this.#left = maxCharacters + 1
+    if (bytes.length > maxCharacters * MOST_BYTES + 64) throw this.#tooLarge()
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#latin1 = this.#bytes.toString('latin1')
   }
 
   /** All that a pickle can make happen here, by opcode. */
@@ -208,6 +211,8 @@ class PickleReader {
 
   #text(length: number): void {
     const start = this.#skip(length)
+    // JSON has a character for each byte at the least.
+    if (length > this.#left) throw this.#tooLarge()
     this.#push(quoteUtf8(this.#bytes, this.#latin1, start, this.#at) ?? malformed())
   }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { locmem } from '../../src/caches/locmem.js'
-import { testClock } from '../../src/testing/index.js'
+import { testClock } from '../../src/testing/clock.js'
 import { describeCache } from './claims.js'
 
 const value = new Uint8Array([1, 2, 3])

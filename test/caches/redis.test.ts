@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis as IoRedis } from 'ioredis'
 import { createClient } from 'redis'
@@ -357,6 +358,33 @@ describe('a server that goes and comes', () => {
     expect(await untilAnswered(cache)).toBeLessThan(1000)
     await vi.waitFor(async () => expect((await clientIds()).filter((other) => id.includes(other))).toEqual([]), 2000)
     await cache.delete('k')
+  })
+
+  test('by URL, a server that vanished without a word is left for the one that answers now, also if it did so while greeting', async () => {
+    let isSilent = true
+    const sockets: Socket[] = []
+    const road = createServer((client) => {
+      sockets.push(client)
+      client.on('error', () => undefined)
+      // A connection that began in silence stays silent for ever.
+      if (isSilent) return
+      const target = connect(server.port, '127.0.0.1').on('error', () => undefined)
+      sockets.push(target)
+      client.pipe(target).pipe(client)
+    })
+    await new Promise<void>((resolve) => road.listen(0, '127.0.0.1', resolve))
+    closing.push(async () => {
+      for (const socket of sockets) socket.destroy()
+      road.close()
+    })
+    const cache = byUrl(`redis://127.0.0.1:${(road.address() as AddressInfo).port}`)
+    await failureOf(cache.has('k'))
+    isSilent = false
+    expect(await untilAnswered(cache)).toBeLessThan(1000)
+    for (const socket of sockets) socket.unpipe().pause()
+    const { took } = await failureOf(cache.has('k'))
+    expect(took).toBeLessThan(1600)
+    expect(await untilAnswered(cache)).toBeLessThan(1000)
   })
 
   async function clientIds(): Promise<string[]> {

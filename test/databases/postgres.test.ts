@@ -193,9 +193,11 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
       await onAll()
       await admin.query('ALTER TABLE changing ADD COLUMN name text')
       await onAll()
-      const names = "SELECT name FROM pg_prepared_statements WHERE statement ~ '^SELECT changing' ORDER BY name"
-      const held = await database.prepare(names).all()
-      expect(held.map(({ name }) => name)).toEqual([
+      const names = database.prepare(
+        "SELECT array_agg(name) AS names, pg_sleep(0.05) FROM pg_prepared_statements WHERE statement ~ '^SELECT changing'",
+      )
+      const held = await Promise.all(Array.from({ length: 10 }, () => names.get()))
+      expect([...new Set(held.flatMap((row) => row?.['names'] as string[]))].sort()).toEqual([
         expect.stringMatching(/^sojourn_[0-9a-f]{24}$/),
         expect.stringMatching(/^sojourn_[0-9a-f]{24}_1$/),
       ])
@@ -318,7 +320,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
       const began = performance.now()
       const failed = await Promise.allSettled([3, 4, 5, 6].map((n) => echo.get(n)))
       expect(failed.map(({ status }) => status)).toEqual(Array(4).fill('rejected'))
-      expect(performance.now() - began).toBeLessThan(900)
+      expect(performance.now() - began).toBeLessThan(1000)
       server.resume()
       await expect.poll(() => Promise.resolve(echo.get(7)).catch(() => null), { timeout: 1000 }).toEqual({ n: 7 })
       const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => echo.get(n)))

@@ -103,6 +103,7 @@ describe('the files', () => {
     }
     const narrow = engineOf({ codec: { encode: codec.encode.bind(codec), decode: refuse } })
     expect(() => narrow.load(KEY)).toThrow(SessionTooLarge)
+    expect(narrow.save(KEY, record({}), 'another')).toBe('conflict')
     expect(narrow.delete(KEY)).toBe('deleted')
   })
 })

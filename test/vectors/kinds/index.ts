@@ -1,5 +1,6 @@
 import type { Check } from '../runner.js'
 import { auth } from './auth.js'
+import { cacheKinds } from './caches.js'
 import { csrfKinds } from './csrf.js'
 import { messageKinds } from './messages.js'
 import { sessionKinds } from './sessions.js'
@@ -12,4 +13,5 @@ export const kinds: Readonly<Record<string, Check>> = {
   ...csrfKinds,
   ...auth,
   ...messageKinds,
+  ...cacheKinds,
 }
