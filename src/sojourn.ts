@@ -81,7 +81,8 @@ function cacheOf(settings: ResolvedSettings): CacheEngineOptions {
   const { caches, sessionCacheAlias, clock } = settings
   const { location, codec, keyPrefix, version } = caches[sessionCacheAlias] as ResolvedCache
   const codecs = { pickle: pickleCodec, json: jsonCodec }
-  return { cache: openCache(location, clock), codec: codecs[codec](settings), keyPrefix, version, clock }
+  const cache = openCache(location, { clock, withExpiry: settings.sessionTouchAfter !== null })
+  return { cache, codec: codecs[codec](settings), keyPrefix, version, clock }
 }
 
 /** Messages go before the token and the login they may depend on; the session, which holds them all, comes last. */

@@ -29,6 +29,9 @@ const TABLES: Readonly<Record<Dialect, readonly string[]>> = {
   ],
 }
 
+/** How many expired sessions go in one statement: each ends within its deadline, and holds its locks for milliseconds. */
+const CLEARED_AT_ONCE = 1000
+
 /** Makes Django's `django_session` table where it is not there yet. */
 export function sessionTables(database: Database): MaybePromise<void> {
   return inOrder(TABLES[database.dialect].map((statement) => () => database.execute(statement)))
@@ -59,31 +62,10 @@ function statementsFor(dialect: Dialect): Readonly<Record<Operation, string>> {
     delete: `DELETE FROM django_session WHERE ${key('?1')}`,
     deleteAt: `DELETE FROM django_session WHERE ${key('?1')} AND ${data('?2')}`,
     exists: `SELECT 1 FROM django_session WHERE ${key('?1')}`,
-    clearExpired: CLEAR[dialect],
   }
 }
 
-/** How many expired sessions go in one statement: each ends within its deadline, and holds its locks for milliseconds. */
-const CLEARED_AT_ONCE = 1000
-
-const CLEAR: Readonly<Record<Dialect, string>> = {
-  sqlite: 'DELETE FROM django_session WHERE expire_date < ?1',
-  // Those that somebody else deletes or prolongs just now are left to them, so that nobody waits for anybody.
-  postgres: `DELETE FROM django_session WHERE session_key = ANY(ARRAY(SELECT session_key FROM django_session WHERE expire_date < ?1 ORDER BY expire_date LIMIT ${CLEARED_AT_ONCE} FOR UPDATE SKIP LOCKED))`,
-  mysql: `DELETE FROM django_session WHERE expire_date < ?1 ORDER BY expire_date LIMIT ${CLEARED_AT_ONCE}`,
-}
-
-type Operation =
-  | 'load'
-  | 'loadMany'
-  | 'create'
-  | 'save'
-  | 'saveAt'
-  | 'touch'
-  | 'delete'
-  | 'deleteAt'
-  | 'exists'
-  | 'clearExpired'
+type Operation = 'load' | 'loadMany' | 'create' | 'save' | 'saveAt' | 'touch' | 'delete' | 'deleteAt' | 'exists'
 
 /**
  * Sessions in Django's `django_session` table. Django's `backends.db`, with saves that compare before they replace.
@@ -175,14 +157,8 @@ class DbEngine implements SessionEngine {
   }
 
   clearExpired(): MaybePromise<number> {
-    return this.#clear(this.#now(), 0)
-  }
-
-  #clear(now: string, before: number): MaybePromise<number> {
-    return chain(this.#statement('clearExpired').run(now), (rows) => {
-      const cleared = before + rows
-      return rows === CLEARED_AT_ONCE && !this.synchronous ? this.#clear(now, cleared) : cleared
-    })
+    const sweep = this.sweep(this.#clock())
+    return this.synchronous ? sweep.next(Number.MAX_SAFE_INTEGER) : clearAll(sweep)
   }
 
   #row(key: string): MaybePromise<Row | undefined> {
@@ -211,4 +187,10 @@ class DbEngine implements SessionEngine {
     this.#statements[name] ??= this.#database.prepare(this.#sql[name])
     return this.#statements[name] as Statement
   }
+}
+
+async function clearAll(sweep: DbSweep): Promise<number> {
+  let cleared = 0
+  for (let rows = -1; rows !== 0; cleared += rows) rows = await sweep.next(CLEARED_AT_ONCE)
+  return cleared
 }

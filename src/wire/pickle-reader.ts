@@ -154,8 +154,10 @@ class PickleReader {
   })
 
   read(): Item {
-    for (let code = this.#byte(); code !== op.STOP; code = this.#byte()) {
-      const step = PickleReader.#STEPS[code]
+    const steps = PickleReader.#STEPS
+    const stop = op.STOP
+    for (let code = this.#byte(); code !== stop; code = this.#byte()) {
+      const step = steps[code]
       if (step === undefined) this.#refuse(code)
       else step(this)
     }
@@ -295,7 +297,7 @@ class PickleReader {
 
   #drop(from: number): void {
     if (from < this.#fence) malformed()
-    for (const item of this.#stack.splice(from)) if (typeof item !== 'string') this.#waiting--
+    while (this.#stack.length > from) if (typeof this.#stack.pop() !== 'string') this.#waiting--
   }
 
   #collect(kind: 'list' | 'tuple' | 'dict', from: number): void {

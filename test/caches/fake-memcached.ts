@@ -8,6 +8,8 @@ export interface FakeMemcached extends AsyncDisposable {
   received(): string
   /** When connections came, in milliseconds. */
   readonly connections: readonly number[]
+  /** How many of them are open. */
+  open(): number
 }
 
 export interface FakeAnswers {
@@ -34,6 +36,7 @@ export async function fakeMemcached({
     sockets.add(socket)
     socket.setEncoding('latin1')
     socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
     socket.on('data', (piece: string) => {
       const rest = piece.startsWith(GREETING) ? piece.slice(GREETING.length) : piece
       if (rest !== piece) socket.write(`VERSION ${version}\r\n${stats.join('')}END\r\n`)
@@ -51,6 +54,7 @@ export async function fakeMemcached({
     url: `memcached://127.0.0.1:${address.port}`,
     received: () => received,
     connections,
+    open: () => sockets.size,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
       server.close()

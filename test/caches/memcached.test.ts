@@ -312,7 +312,8 @@ describe('a server that is silent', () => {
     const cache = open(server.url, {})
     await cache.has('key')
     const asked = ['a', 'b', 'c'].map((key) => cache.get(key))
-    await wait(0)
+    // Sent in this turn, and not yet answered.
+    await new Promise(setImmediate)
     const until = performance.now() + 700
     while (performance.now() < until) Math.random()
     expect(await Promise.all(asked)).toEqual([null, null, null])
@@ -330,6 +331,7 @@ describe('a server that is silent', () => {
     expect(await answered).toBeNull()
     expect((await failing).error.message).toMatch(/did not answer within 200 ms/)
     expect(performance.now() - begin).toBeLessThan(400)
+    await until('its connection is gone', async () => fake.open() === 0)
   })
 
   test('has a thousand waiting at most', async () => {

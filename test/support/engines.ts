@@ -8,6 +8,7 @@ import { openDatabase } from '../../src/databases/open.js'
 import { sessionTables } from '../../src/engines/db.js'
 import { userIndexTables } from '../../src/engines/user-index.js'
 import {
+  type ServerOptions,
   startMariadb,
   startMemcached,
   startPostgres,
@@ -96,7 +97,7 @@ function inFolder(engine: EngineName, input: (folder: string) => SettingsInput):
   }
 }
 
-type Start = (options: { readonly settings?: Readonly<Record<string, string>> }) => Promise<TestServer>
+type Start = (options: ServerOptions) => Promise<TestServer>
 
 /** In one database server, by its URL or by a driver's own pool. */
 function onDatabase(
@@ -121,11 +122,10 @@ function onDatabase(
   }
 }
 
-/** In one cache server. */
+/** In a cache, by its URL or by a driver's own client. */
 function onCache(
-  engine: EngineName,
   server: ServerName,
-  start: (options: { readonly settings?: Readonly<Record<string, string>> }) => Promise<RunningStore>,
+  start: (options: ServerOptions) => Promise<RunningStore>,
   open: (url: string) => Promise<Handle> = byUrl,
 ): EngineKind {
   return {
@@ -142,7 +142,7 @@ function onCache(
 
 const oneServer =
   (engine: EngineName, start: Start) =>
-  async (options: { readonly settings?: Readonly<Record<string, string>> }): Promise<RunningStore> => {
+  async (options: ServerOptions): Promise<RunningStore> => {
     const server = await start(options)
     return { address: { engine, cache: server.url }, servers: [server], ...endOf(server) }
   }
@@ -157,11 +157,10 @@ export const engines: Readonly<Record<EngineName, EngineKind>> = {
   postgres: onDatabase('postgres', 'postgres', startPostgres),
   'postgres-js': onDatabase('postgres-js', 'postgres', startPostgres, postgresJs),
   mariadb: onDatabase('mariadb', 'mariadb', startMariadb),
-  redis: onCache('redis', 'redis', oneServer('redis', startRedis)),
-  ioredis: onCache('ioredis', 'redis', oneServer('ioredis', startRedis), ioRedis),
-  'redis-cluster': onCache('redis-cluster', 'redis', startCluster),
+  redis: onCache('redis', oneServer('redis', startRedis)),
+  ioredis: onCache('redis', oneServer('ioredis', startRedis), ioRedis),
+  'redis-cluster': onCache('redis', startCluster),
   memcached: onCache(
-    'memcached',
     'memcached',
     oneServer('memcached', () => startMemcached()),
   ),
@@ -231,7 +230,7 @@ async function ioRedis(url: string): Promise<Handle> {
  * Replicas are written to later than a write is acknowledged, so a failover may lose some; here the masters come back
  * before anybody takes their place.
  */
-async function startCluster(options: { readonly settings?: Readonly<Record<string, string>> }): Promise<RunningStore> {
+async function startCluster(options: ServerOptions): Promise<RunningStore> {
   const cluster = await startRedisCluster({ settings: { 'cluster-node-timeout': '15000', ...options.settings } })
   const masters = cluster.nodes.slice(0, 3)
   const all = async (work: (node: TestServer) => Promise<void>): Promise<void> => {

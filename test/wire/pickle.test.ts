@@ -121,8 +121,7 @@ describe('what Python pickled', () => {
   const EVALUATED = `
 import base64, pickle, sys, datetime, decimal, collections
 class Thing: pass
-def inside(make):
-    x = make(); return x
+if hasattr(sys, 'set_int_max_str_digits'): sys.set_int_max_str_digits(0)
 def loop(kind):
     if kind == 'tuple':
         a = []; t = (a,); a.append(t); return {'x': t}
@@ -343,7 +342,12 @@ test('numbers are written as Python writes them', () => {
     1e22,
   ]
   const program = 'import sys, json\nfor line in sys.stdin: print(json.dumps(float(line)))'
-  expect(python(program, numbers.map(String))).toEqual(numbers.map(floatText))
+  expect(
+    python(
+      program,
+      numbers.map((value) => (Object.is(value, -0) ? '-0.0' : String(value))),
+    ),
+  ).toEqual(numbers.map(floatText))
 })
 
 test('every value that is read is a whole JSON text', () => {

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { App } from './apps.js'
+import { total, type Verdict } from './history.js'
+import { randomFrom } from './random.js'
+import { Round } from './round.js'
+import type { RunningSubject } from './subjects.js'
+import { Forbidden, Visitor } from './visitor.js'
+
+/** Milliseconds of load before a kill, at least; and up to so many more. */
+const BEFORE = 200
+const VARIES = 300
+/** Milliseconds that nobody starts it again. */
+const DOWN = 300
+/** Milliseconds of load after its return. */
+const AFTER = 500
+/** Clients that count under their one shared key, beside the others. */
+const ADDERS = 2
+
+export interface KillingOptions {
+  readonly kills: number
+  readonly clients: number
+  readonly seed: number
+}
+
+export interface KillingResult {
+  readonly kills: number
+  readonly verdict: Verdict
+  readonly forbidden: Forbidden
+  readonly seconds: number
+  /** The longest that anybody waited, in milliseconds. */
+  readonly longest: number
+  /** Milliseconds from the end of each start to the first acknowledgement after it, the longest. */
+  readonly recovery: number
+}
+
+/**
+ * The load of oracles A and B while a server of the store is killed and started again; where the store has no server, a
+ * process of the application. What was acknowledged is kept, at the end of all kills; nobody is logged out meanwhile.
+ */
+export async function killing(
+  { servers }: Pick<RunningSubject, 'servers'>,
+  apps: readonly App[],
+  { kills, clients, seed }: KillingOptions,
+): Promise<KillingResult> {
+  const random = randomFrom(seed)
+  const forbidden = new Forbidden()
+  const victims = servers.length > 0 ? servers : apps
+  const rounds: Round[] = []
+  const began = performance.now()
+  let recovery = 0
+  for (let kill = 0; kill < kills; kill++) {
+    const round = await Round.begin({ apps, forbidden, random, counters: clients, adders: ADDERS })
+    rounds.push(round)
+    let isOver = false
+    const load = Promise.all([round.run(() => !isOver), lookAtPlainPage(apps, round, forbidden, () => !isOver)])
+    try {
+      const victim = victims[kill % victims.length]
+      await sleep(BEFORE + random() * VARIES)
+      await victim?.kill()
+      await sleep(DOWN)
+      await victim?.start()
+      recovery = Math.max(recovery, await nextAcknowledgement(round))
+      await sleep(AFTER)
+    } finally {
+      isOver = true
+      await load
+    }
+  }
+  const verdicts: Verdict[] = []
+  for (const round of rounds) verdicts.push(await round.verdict())
+  const longest = Math.max(...rounds.map((round) => round.longest))
+  const seconds = (performance.now() - began) / 1000
+  return { kills, verdict: total(verdicts), forbidden, seconds, longest, recovery }
+}
+
+/** Asks for the page that has no use for a session, with a session's cookie. */
+async function lookAtPlainPage(
+  apps: readonly App[],
+  round: Round,
+  forbidden: Forbidden,
+  more: () => boolean,
+): Promise<void> {
+  const visitor = new Visitor(forbidden)
+  visitor.cookie = round.cookie
+  while (more()) {
+    for (const app of apps) if (!app.isDown) await visitor.ask(app, '/plain')
+    await sleep(20)
+  }
+  visitor.leave()
+}
+
+async function nextAcknowledgement(round: Round): Promise<number> {
+  const began = performance.now()
+  const before = round.acknowledged
+  while (round.acknowledged === before) {
+    if (performance.now() - began > 20_000) throw new Error('Nothing was acknowledged within 20 s of its return.')
+    await sleep(5)
+  }
+  return performance.now() - began
+}

@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { App } from './apps.js'
+import { randomFrom } from './random.js'
+import { Forbidden, Visitor } from './visitor.js'
+
+/** Milliseconds that the request takes which is under way when its visitor logs out. */
+const LONGEST_THOUGHT = 20
+/** Milliseconds after its begin at which the visitor logs out, at most: sometimes it has been answered then. */
+const LATEST_LOGOUT = 25
+
+export interface RevivingOptions {
+  readonly trials: number
+  /** Visitors at once, each with sessions of its own. */
+  readonly clients: number
+  readonly seed: number
+}
+
+export interface RevivingResult {
+  readonly trials: number
+  /** Sessions that were there after their visitor had logged out. */
+  readonly revived: number
+  /** How many late requests were answered 200, 400 and otherwise. */
+  readonly late: { readonly ok: number; readonly interrupted: number; readonly other: number }
+  readonly forbidden: Forbidden
+  readonly seconds: number
+}
+
+/** A visitor logs out while another request of the same session is at work: afterwards the old cookie names nothing. */
+export async function reviving(apps: readonly App[], options: RevivingOptions): Promise<RevivingResult> {
+  const { trials, clients, seed } = options
+  const random = randomFrom(seed)
+  const any = (): App => apps[Math.floor(random() * apps.length)] as App
+  const forbidden = new Forbidden()
+  const late = { ok: 0, interrupted: 0, other: 0 }
+  const began = performance.now()
+  let revived = 0
+  let left = trials
+
+  async function trial(): Promise<void> {
+    const visitor = new Visitor(forbidden)
+    visitor.mayEnd = true
+    await visitor.begin(any())
+    const other = visitor.twin()
+    const slow = visitor.ask(any(), `/slow?think=${(random() * LONGEST_THOUGHT).toFixed(1)}`)
+    await sleep(random() * LATEST_LOGOUT)
+    const logout = await other.ask(any(), '/logout')
+    const { status } = await slow
+    if (logout.ending !== 'acknowledged') throw new Error(`No logout: ${logout.status}.`)
+    late[status === 200 ? 'ok' : status === 400 ? 'interrupted' : 'other']++
+    // Both processes, for one of them may remember what the other forgot.
+    const answers = await Promise.all(apps.map((app) => visitor.twin().ask(app, '/kept')))
+    if (answers.some(({ page, status: last }) => last !== 200 || page.anonymous !== true)) revived++
+    for (const each of [visitor, other]) each.leave()
+  }
+
+  await Promise.all(
+    Array.from({ length: clients }, async () => {
+      while (left-- > 0) await trial()
+    }),
+  )
+  return { trials, revived, late, forbidden, seconds: (performance.now() - began) / 1000 }
+}
