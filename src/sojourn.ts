@@ -18,7 +18,7 @@ import { dbEngine, sessionTables } from './engines/db.js'
 import { fileEngine } from './engines/file.js'
 import { memoryEngine } from './engines/memory.js'
 import { signedCookiesEngine } from './engines/signed-cookies.js'
-import { userIndexTables } from './engines/user-index.js'
+import { DbCutoffs, userIndexTables } from './engines/user-index.js'
 import { messagesPart } from './messages/part.js'
 import { randomString } from './wire/crypto.js'
 
@@ -45,6 +45,7 @@ export function sojourn(input: SettingsInput): Site {
     engine,
     parts: partsOf(settings, database),
     random: settings.random ?? randomString,
+    cutoffs: settings.sessionUserIndex && engine.stateless ? new DbCutoffs(database) : null,
     close: () => database.close(),
   })
   return site

@@ -54,6 +54,12 @@ function verified(scope: Scope, part: AuthPart, id: string, user: User | null): 
   // Someone logged in or out while we asked: that is who is here now.
   if (state.get(SESSION_ID) !== id) return getScopeUser(scope)
   if (user === null) return null
+  return chain(scope.site.sessions.isCutOff(id, state.cells()), (isCutOff) =>
+    isCutOff ? chain(commit.flush(state), () => null) : withHash(scope, part, user),
+  )
+}
+
+function withHash({ state }: Scope, part: AuthPart, user: User): MaybePromise<User | null> {
   const key = part.hashes.verify(state.get(SESSION_HASH), user)
   if (key === 'current') return user
   if (key === null) return chain(commit.flush(state), () => null)

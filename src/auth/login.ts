@@ -3,6 +3,7 @@ import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
 import type { MaybePromise } from '../core/types.js'
+import { MARK_KEY } from '../core/user-mark.js'
 import { ImproperlyConfigured } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
 import { backendOf } from './authenticate.js'
@@ -87,6 +88,8 @@ function takeOver(state: SessionState, backend: string, id: string, hash: string
   state.put(SESSION_ID, id)
   state.put(SESSION_BACKEND, backend)
   state.put(SESSION_HASH, hash)
+  // The index counts from this login.
+  state.delete(MARK_KEY)
   // Whoever ended the old session meanwhile does not undo a login that has just been proved.
   return ended === null ? commit.cycleKey(state, 'keep') : ended
 }

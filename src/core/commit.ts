@@ -5,7 +5,7 @@ import { apply, type Delta, delta } from './merge.js'
 import type { SessionState } from './session.js'
 import { patiently } from './turns.js'
 import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
-import { isUnderOtherKey, noteFor, userOf } from './user-mark.js'
+import { isUnderOtherKey, noteFor, userOf, withLogin } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
 const TRIES = 100
@@ -315,7 +315,9 @@ function notedRecord(
 ): { readonly record: SessionRecord; readonly entry: IndexEntry | null } {
   const record = recordOf(state)
   const { settings, engine, clock } = state.store
-  const note = settings.sessionUserIndex && !engine.stateless ? noteFor(record.cells, key, clock()) : null
+  if (!settings.sessionUserIndex) return { record, entry: null }
+  if (engine.stateless) return { record: { ...record, cells: withLogin(record.cells, clock()) }, entry: null }
+  const note = noteFor(record.cells, key, clock())
   if (note === null) return { record, entry: null }
   const { cells } = note
   const visitor = settings.sessionUserIndexDetails ? state.visitor : null

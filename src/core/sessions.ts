@@ -2,12 +2,13 @@ import { TooManySessions } from '../errors.js'
 import { base64url, saltedHmac } from '../wire/crypto.js'
 import { type ClearOptions, clearExpired } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
+import { chain } from './maybe.js'
 import { findScope } from './scope.js'
 import { SessionState } from './session.js'
 import type { Session } from './session-types.js'
 import { noIndex, type Store } from './store.js'
-import type { IndexEntry } from './types.js'
-import { userOf } from './user-mark.js'
+import type { Cells, Cutoffs, IndexEntry, MaybePromise } from './types.js'
+import { loginMark, loginOf, MARK_KEY, userOf } from './user-mark.js'
 
 /** An entry of the index whose session is not there is forgotten after so many milliseconds; until then it may be just being made. */
 const BEING_MADE = 60_000
@@ -51,9 +52,11 @@ export class UserSession {
 /** Sessions outside a request: jobs, commands, pages that list a user's sessions. */
 export class Sessions {
   readonly #store: Store
+  readonly #cutoffs: Cutoffs | null
 
-  constructor(store: Store) {
+  constructor(store: Store, cutoffs: Cutoffs | null) {
     this.#store = store
+    this.#cutoffs = cutoffs
   }
 
   /** The session under a key, or a new one. Nothing is sent to any visitor; `await session.save()` keeps changes. */
@@ -102,8 +105,10 @@ export class Sessions {
 
   /**
    * Ends all sessions of a user, and says how many it ended. `except` is the request (or one of `forUser`) that stays: "end all others".
+   * Of signed cookies nobody knows how many there are (0); those from before this moment no longer count.
    */
   async revokeUser(user: string | number, options: { readonly except?: object } = {}): Promise<number> {
+    if (this.#store.engine.stateless) return this.#cutOff(String(user), options.except)
     const spared = keyOf(options.except)
     let ended = 0
     for (let round = 0; round < ROUNDS; round++) {
@@ -128,6 +133,21 @@ export class Sessions {
     if (maxSessionsPerUserPolicy === 'reject') throw new TooManySessions(maxSessionsPerUser)
     const others = sessions.filter((each) => UserSession.entryOf(each).key !== state.key)
     for (const session of others.slice(-over)) await this.revoke(session)
+  }
+
+  /** Whether a signed cookie of this user is from before `revokeUser`. */
+  isCutOff(user: string, cells: Cells): MaybePromise<boolean> {
+    if (this.#cutoffs === null) return false
+    return chain(this.#cutoffs.of(user), (moment) => moment !== null && loginOf(cells) <= moment)
+  }
+
+  async #cutOff(user: string, except: object | undefined): Promise<number> {
+    if (this.#cutoffs === null) throw noIndex(this.#store.engine.name)
+    const moment = Math.floor(this.#store.clock())
+    await this.#cutoffs.put(user, moment)
+    const spared = except === undefined ? undefined : findScope(except)?.state
+    spared?.put(MARK_KEY, loginMark(moment + 1))
+    return 0
   }
 
   async #isAlive({ key, user, created }: IndexEntry): Promise<boolean> {

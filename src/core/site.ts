@@ -6,7 +6,7 @@ import { SessionCookie } from './session-cookie.js'
 import { Sessions } from './sessions.js'
 import type { ResolvedSettings } from './settings.js'
 import { Store } from './store.js'
-import type { MaybePromise, SessionEngine, SiteEvents } from './types.js'
+import type { Cutoffs, MaybePromise, SessionEngine, SiteEvents } from './types.js'
 
 type Listener<E extends keyof SiteEvents> = (event: SiteEvents[E]) => void
 
@@ -16,6 +16,8 @@ export interface Assembly {
   /** In the order in which they finish a request. */
   readonly parts: readonly Part[]
   readonly random: (length: number, alphabet: string) => string
+  /** Ends the sessions of a user where the engine stores none. */
+  readonly cutoffs?: Cutoffs | null
   readonly close: () => MaybePromise<void>
 }
 
@@ -38,7 +40,7 @@ export class Site {
     this.store = new Store(assembly.engine, settings, assembly.random, (type, event) => this.emit(type, event))
     this.parts = assembly.parts
     this.beginning = assembly.parts.filter((part) => part.begin !== undefined)
-    this.sessions = new Sessions(this.store)
+    this.sessions = new Sessions(this.store, assembly.cutoffs ?? null)
     this.sessionCookie = new SessionCookie(settings)
     this.#close = assembly.close
   }

@@ -81,6 +81,12 @@ export interface SessionIndex {
   clear?(now: number): MaybePromise<number>
 }
 
+/** When all sessions of a user were ended, for engines that store none. Moments in milliseconds since 1970. */
+export interface Cutoffs {
+  put(user: string, moment: number): MaybePromise<void>
+  of(user: string): MaybePromise<number | null>
+}
+
 /** Deletes what is past its end, little by little. */
 export interface Sweep {
   /** How many there are to delete. */

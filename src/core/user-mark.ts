@@ -45,3 +45,21 @@ export function noteFor(cells: Cells, key: string, now: number): Note | null {
   const marked = new Map(cells).set(MARK_KEY, `"${start}:${created}:${second}"`)
   return { cells: marked, entry: { user, key, created: created * 1000, seen: second * 1000 } }
 }
+
+/** A signed cookie's mark: its key says nothing, and the moment of the login is what a cut-off is compared with. */
+const COOKIE_MARK = /^"cookie:(\d{1,15}):0"$/
+
+/** The data of a signed cookie with the moment of its login, where somebody is logged in. */
+export function withLogin(cells: Cells, now: number): Cells {
+  if (userOf(cells) === null || COOKIE_MARK.test(cells.get(MARK_KEY) ?? '')) return cells
+  return new Map(cells).set(MARK_KEY, JSON.stringify(loginMark(now)))
+}
+
+export function loginMark(moment: number): string {
+  return `cookie:${Math.floor(moment)}:0`
+}
+
+/** When the user of a signed cookie logged in; one that does not say so is older than any other. */
+export function loginOf(cells: Cells): number {
+  return Number(COOKIE_MARK.exec(cells.get(MARK_KEY) ?? '')?.[1] ?? 0)
+}

@@ -202,7 +202,9 @@ export class PostgresPool {
   async #drop(link: Link): Promise<void> {
     if (!this.#links.delete(link)) return
     this.#idle = this.#idle.filter((each) => each !== link)
-    link.client.unref()
+    // Whoever awaits `close` is to hear its end, though there is nothing else to do; of what is dropped by the way nobody hears.
+    if (this.#closed) link.client.ref()
+    else link.client.unref()
     await link.client.end().catch(() => undefined)
   }
 }

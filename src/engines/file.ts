@@ -5,6 +5,7 @@ import { chain } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
 import type { Cells, Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
 import { SessionFolder, type Stored, type Verdict } from './file-folder.js'
+import { FileIndex } from './file-index.js'
 
 export interface FileEngineOptions extends Partial<ExpiryRules> {
   /** Django's `SESSION_FILE_PATH`, which must be there (default: the system's temporary folder). */
@@ -49,6 +50,7 @@ export function fileEngine(options: FileEngineOptions): SessionEngine {
 class FileEngine implements SessionEngine {
   readonly name = 'file'
   readonly synchronous = true
+  readonly users: FileIndex
   readonly #files: SessionFolder
   readonly #codec: Codec
   readonly #rules: ExpiryRules
@@ -59,6 +61,7 @@ class FileEngine implements SessionEngine {
     this.#files = new SessionFolder(options.folder ?? tmpdir(), sessionCookieName, sync)
     this.#codec = options.codec
     this.#clock = options.clock ?? Date.now
+    this.users = new FileIndex(options.folder ?? tmpdir(), sessionCookieName, this.#clock)
     this.#rules = {
       sessionCookieAge: options.sessionCookieAge ?? 1_209_600,
       sessionExpireAtBrowserClose: options.sessionExpireAtBrowserClose ?? false,

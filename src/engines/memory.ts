@@ -1,5 +1,7 @@
+import { locmem } from '../caches/locmem.js'
 import { BoundedMap } from '../core/bounded-map.js'
-import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
+import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionIndex, SessionRecord } from '../core/types.js'
+import { CacheIndex } from './user-index.js'
 
 export interface MemoryEngineOptions {
   /** The most sessions kept (default 100,000); past it the one that was saved longest ago goes. */
@@ -25,10 +27,12 @@ export function memoryEngine(options: MemoryEngineOptions = {}): SessionEngine {
 class MemoryEngine implements SessionEngine {
   readonly name = 'memory'
   readonly synchronous = true
+  readonly users: SessionIndex
   readonly #sessions: BoundedMap<Cells>
 
   constructor(max: number, clock: Clock) {
     this.#sessions = new BoundedMap(max, clock)
+    this.users = new CacheIndex(locmem({ clock }), '', clock)
   }
 
   load(key: string): Loaded | null {

@@ -1,6 +1,6 @@
 import type { Cache } from '../caches/cache.js'
 import { chain, inOrder } from '../core/maybe.js'
-import type { Clock, IndexEntry, MaybePromise, SessionIndex } from '../core/types.js'
+import type { Clock, Cutoffs, IndexEntry, MaybePromise, SessionIndex } from '../core/types.js'
 import type { Database, Dialect, Row, Statement } from '../databases/database.js'
 import { StoreUnavailable } from '../errors.js'
 import { base64url, saltedHmac } from '../wire/crypto.js'
@@ -24,18 +24,25 @@ function onServers(ifAbsent: string): readonly string[] {
   return [tableOf('varchar(40)'), `CREATE INDEX ${ifAbsent}sojourn_session_user ON sojourn_session (user_id)`]
 }
 
-/** Makes the table `sojourn_session` where it is not there yet; Django has no part in it. */
+const CUTOFF_TABLE =
+  'CREATE TABLE IF NOT EXISTS sojourn_cutoff (user_id varchar(190) NOT NULL PRIMARY KEY, moment bigint NOT NULL)'
+
+/** Makes the tables `sojourn_session` and `sojourn_cutoff` where they are not there yet; Django has no part in them. */
 export function userIndexTables(database: Database): MaybePromise<void> {
-  return inOrder(TABLE[database.dialect].map((statement) => () => database.execute(statement)))
+  const statements = [...TABLE[database.dialect], CUTOFF_TABLE]
+  return inOrder(statements.map((statement) => () => database.execute(statement)))
+}
+
+/** Makes an insertion replace what is there. */
+function orUpdate(dialect: Dialect, key: string, columns: readonly string[]): string {
+  return dialect === 'mysql'
+    ? `ON DUPLICATE KEY UPDATE ${columns.map((name) => `${name} = VALUES(${name})`).join(', ')}`
+    : `ON CONFLICT (${key}) DO UPDATE SET ${columns.map((name) => `${name} = excluded.${name}`).join(', ')}`
 }
 
 function statementsFor(dialect: Dialect): Readonly<Record<'put' | 'of' | 'remove' | 'clear', string>> {
-  const onConflict =
-    dialect === 'mysql'
-      ? `ON DUPLICATE KEY UPDATE ${UPDATES.map((name) => `${name} = VALUES(${name})`).join(', ')}`
-      : `ON CONFLICT (session_key) DO UPDATE SET ${UPDATES.map((name) => `${name} = excluded.${name}`).join(', ')}`
   return {
-    put: `INSERT INTO sojourn_session (${COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ${onConflict}`,
+    put: `INSERT INTO sojourn_session (${COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ${orUpdate(dialect, 'session_key', UPDATES)}`,
     of: `SELECT ${COLUMNS} FROM sojourn_session WHERE user_id = ?1`,
     remove: 'DELETE FROM sojourn_session WHERE session_key = ?1 AND user_id = ?2',
     // A session whose end was moved since may outlive what was noted of it.
@@ -88,6 +95,34 @@ function entryOf(row: Row): IndexEntry {
     expires: Number(row['expires']),
     userAgent: String(row['user_agent']),
     address: String(row['address']),
+  }
+}
+
+/** The moment of each user before which no signed cookie counts: what ends sessions that are stored nowhere. */
+export class DbCutoffs implements Cutoffs {
+  readonly #put: () => Statement
+  readonly #of: () => Statement
+
+  constructor(database: Database) {
+    const update = orUpdate(database.dialect, 'user_id', ['moment'])
+    this.#put = once(() => database.prepare(`INSERT INTO sojourn_cutoff (user_id, moment) VALUES (?1, ?2) ${update}`))
+    this.#of = once(() => database.prepare('SELECT user_id, moment FROM sojourn_cutoff WHERE user_id = ?1'))
+  }
+
+  put(user: string, moment: number): MaybePromise<void> {
+    return chain(this.#put().run(user, moment), () => undefined)
+  }
+
+  of(user: string): MaybePromise<number | null> {
+    return chain(this.#of().get(user), (row) => (row?.['user_id'] === user ? Number(row['moment']) : null))
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
   }
 }
 

@@ -4,7 +4,7 @@ import { Scope } from '../../src/core/scope.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { resolveSettings } from '../../src/core/settings-input.js'
 import type { Site } from '../../src/core/site.js'
-import type { PlainResponse, SessionEngine } from '../../src/core/types.js'
+import type { Cutoffs, PlainResponse, SessionEngine } from '../../src/core/types.js'
 import type { Database, Statement } from '../../src/databases/database.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { bareSite, type RecordedHead, requestHead, responseHead, SECRET, sqliteEngine } from '../support/sites.js'
@@ -18,12 +18,16 @@ export interface AuthSite {
 
 /** A site of sessions and login, both on SQLite in memory; hashes are cheap. */
 export function authSite(
-  input: SettingsInput & { readonly database?: Database; readonly engine?: SessionEngine } = {},
+  input: SettingsInput & {
+    readonly database?: Database
+    readonly engine?: SessionEngine
+    readonly cutoffs?: Cutoffs
+  } = {},
 ): AuthSite {
-  const { database = usersDatabase(), engine = sqliteEngine({ clock: input.clock }).engine, ...given } = input
+  const { database = usersDatabase(), engine = sqliteEngine({ clock: input.clock }).engine, cutoffs, ...given } = input
   const settings = { pbkdf2Iterations: 10, ...given }
   const part = authPart(resolveSettings({ secretKey: SECRET, ...settings }), database)
-  const site = bareSite({ ...settings, engine, parts: [part] })
+  const site = bareSite({ ...settings, engine, cutoffs, parts: [part] })
   return { site, users: userBackend(site), database, engine }
 }
 

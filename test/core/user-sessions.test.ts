@@ -1,14 +1,27 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
 import { getUser, login, logout, type User } from '../../src/auth/index.js'
 import { locmem } from '../../src/caches/locmem.js'
 import { jsonCodec } from '../../src/codecs/json.js'
+import { signedCodec } from '../../src/codecs/signed.js'
 import type { UserSession } from '../../src/core/sessions.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { cacheEngine } from '../../src/engines/cache.js'
+import { fileEngine } from '../../src/engines/file.js'
+import { memoryEngine } from '../../src/engines/memory.js'
+import { signedCookiesEngine } from '../../src/engines/signed-cookies.js'
+import { DbCutoffs } from '../../src/engines/user-index.js'
 import { ImproperlyConfigured, SessionInterrupted, TooManySessions } from '../../src/errors.js'
 import { type TestClock, testClock } from '../../src/testing/clock.js'
 import { authSite, visit } from '../auth/site.js'
-import { sqliteEngine } from '../support/sites.js'
+import { SECRET, sqliteEngine } from '../support/sites.js'
+
+const folders: string[] = []
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
+})
 
 type World = ReturnType<typeof authSite> & { readonly clock: TestClock }
 
@@ -26,6 +39,29 @@ const worlds: readonly (readonly [string, (input?: SettingsInput) => World])[] =
     (input = {}) => {
       const clock = testClock()
       const engine = cacheEngine({ cache: locmem({ clock }), codec: jsonCodec(), clock })
+      return { ...authSite({ clock, sessionUserIndex: true, ...input, engine }), clock }
+    },
+  ],
+  [
+    'memory',
+    (input = {}) => {
+      const clock = testClock()
+      return { ...authSite({ clock, sessionUserIndex: true, ...input, engine: memoryEngine({ clock }) }), clock }
+    },
+  ],
+  [
+    'files',
+    (input = {}) => {
+      const clock = testClock()
+      const folder = mkdtempSync(join(tmpdir(), 'sojourn-users-'))
+      folders.push(folder)
+      const engine = fileEngine({
+        folder,
+        clock,
+        sync: false,
+        codec: signedCodec({ secretKey: SECRET, clock }),
+        ...input,
+      })
       return { ...authSite({ clock, sessionUserIndex: true, ...input, engine }), clock }
     },
   ],
@@ -207,8 +243,51 @@ test('without the setting nothing is noted, and a session has no mark', async ()
   expect(await site.sessions.forUser(ann.id)).toEqual([])
 })
 
-test('an engine without a list says so', async () => {
-  const { signedCookiesEngine } = await import('../../src/engines/signed-cookies.js')
-  const { site } = authSite({ engine: signedCookiesEngine({ secretKey: 'x' }) })
-  await expect(site.sessions.forUser(1)).rejects.toBeInstanceOf(ImproperlyConfigured)
+describe('sessions of a user in signed cookies', () => {
+  const cookies = (input: SettingsInput = {}) => {
+    const clock = testClock()
+    const { database } = sqliteEngine({})
+    const engine = signedCookiesEngine({ secretKey: SECRET, clock })
+    const cutoffs = new DbCutoffs(database)
+    return { ...authSite({ clock, sessionUserIndex: true, ...input, engine, cutoffs }), clock }
+  }
+  type Cookies = ReturnType<typeof cookies>
+  const enter = async ({ site }: Cookies, user: User, key?: string): Promise<string> =>
+    (await visit(site, { key }, (request) => login(request, user))).key as string
+  const who = async ({ site }: Cookies, key: string): Promise<string | undefined> =>
+    (await visit(site, { key }, (request) => getUser(request))).result?.username
+
+  test('T17: end all at once by a cut-off, also copies of the cookie', async () => {
+    const world = cookies()
+    const ann = await world.users.createUser('ann')
+    const bob = await enter(world, await world.users.createUser('bob'))
+    const keys = [await enter(world, ann), await enter(world, ann)]
+    world.clock.turn(1)
+    expect(await who(world, keys[0] as string)).toBe('ann')
+    await world.site.sessions.revokeUser(ann.id)
+    expect(await Promise.all(keys.map((key) => who(world, key)))).toEqual([undefined, undefined])
+    expect(await who(world, bob)).toBe('bob')
+    world.clock.turn(1)
+    expect(await who(world, await enter(world, ann))).toBe('ann')
+    // Also in the very browser whose cookie still names the user.
+    expect(await who(world, await enter(world, ann, keys[0]))).toBe('ann')
+  })
+
+  test('the session that asks may stay', async () => {
+    const world = cookies()
+    const ann = await world.users.createUser('ann')
+    const [mine, other] = [await enter(world, ann), await enter(world, ann)]
+    world.clock.turn(1)
+    const { key } = await visit(world.site, { key: mine }, async (request) => {
+      await getUser(request)
+      return world.site.sessions.revokeUser(ann.id, { except: request })
+    })
+    expect([await who(world, key as string), await who(world, other)]).toEqual(['ann', undefined])
+  })
+
+  test('cannot be listed, nor ended one by one, and say so', async () => {
+    const { site } = cookies()
+    await expect(site.sessions.forUser(1)).rejects.toBeInstanceOf(ImproperlyConfigured)
+    await expect(site.sessions.revoke('a'.repeat(32))).rejects.toBeInstanceOf(ImproperlyConfigured)
+  })
 })

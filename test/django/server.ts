@@ -13,7 +13,10 @@ const project = fileURLToPath(new URL('project/', import.meta.url))
 
 /** How to start a Django. */
 export interface DjangoOptions {
-  /** SQLite's file, made if it is not there; without it one in a private folder that goes when Django stops. */
+  /**
+   * SQLite's file, made if it is not there, or the URL of a database in a PostgreSQL or MariaDB; without it a file in a private folder
+   * that goes when Django stops.
+   */
   readonly database?: string
   readonly secretKey: string
   /** More settings, or others, by Django's names: `{ USE_TZ: false, SESSION_ENGINE: '...' }`. */
@@ -53,7 +56,8 @@ export async function startDjango(options: DjangoOptions): Promise<Django> {
   const folder = await mkdtemp(join(tmpdir(), 'sojourn-django-'))
   const { database = join(folder, 'db.sqlite3'), secretKey, settings = {} } = options
   const nonce = randomUUID()
-  const env = environment(home, folder, JSON.stringify({ database, folder, nonce, secretKey, settings }))
+  const given = { ...databaseFor(database, folder), folder, nonce, secretKey, settings }
+  const env = environment(home, folder, JSON.stringify(given))
   const server = spawn(home.python, [join(project, 'serve.py')], { cwd: folder, env, stdio: 'pipe' })
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> =>
@@ -97,6 +101,22 @@ users = get_user_model().objects
 create = users.create_superuser if args['superuser'] else users.create_user
 print(json.dumps({'id': create(args['username'], password=args['password']).pk}))
 `
+
+/** The database in Django's words, and the file whose lock lets one server at a time migrate it. */
+function databaseFor(database: string, folder: string): { readonly database: object; readonly lock: string } {
+  // Seconds that one writer waits for another: the file is shared with Node and with this server's other threads.
+  if (!/^(postgres|mysql):/.test(database)) {
+    const file = { ENGINE: 'django.db.backends.sqlite3', NAME: database, OPTIONS: { timeout: 20 } }
+    return { database: file, lock: `${database}.migrating` }
+  }
+  const { protocol, hostname, port, username, pathname } = new URL(database)
+  const server = { HOST: hostname, PORT: port, USER: username, NAME: pathname.slice(1) }
+  const dialect =
+    protocol === 'mysql:'
+      ? { ENGINE: 'django.db.backends.mysql', OPTIONS: { charset: 'utf8mb4' } }
+      : { ENGINE: 'django.db.backends.postgresql' }
+  return { database: { ...server, ...dialect }, lock: join(folder, 'migrating') }
+}
 
 /** Only what Python needs, so that no setting of the developer's shell reaches the tests. */
 function environment(home: DjangoHome, folder: string, given: string): NodeJS.ProcessEnv {

@@ -204,6 +204,7 @@ s = ${session}
     await admin.query(
       "INSERT INTO django_session SELECT md5(i::text), repeat(md5(i::text), 9), now() + i * interval '1 minute' FROM generate_series(1, 20000) AS i",
     )
+    await admin.query("UPDATE django_session SET expire_date = '2001-01-01' WHERE session_key LIKE '%77'")
     await admin.query('ANALYZE django_session')
     const client = later(new pg.Client(server.url), (made) => made.end())
     await client.connect()

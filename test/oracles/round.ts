@@ -32,6 +32,8 @@ interface Lane {
  * one round: its lists grow, and with them what a save has to write.
  */
 export class Round {
+  /** When each process last acknowledged something. */
+  readonly lastAcknowledged = new Map<App, number>()
   readonly #options: RoundOptions
   readonly #visitor: Visitor
   readonly #counters: readonly Lane[]
@@ -56,7 +58,7 @@ export class Round {
 
   static async begin(options: RoundOptions): Promise<Round> {
     const visitor = new Visitor(options.forbidden)
-    await visitor.begin(options.apps[0] as App)
+    await retried(() => visitor.begin(options.apps[0] as App))
     return new Round(options, visitor)
   }
 
@@ -67,10 +69,6 @@ export class Round {
 
   get cookie(): string {
     return this.#visitor.cookie
-  }
-
-  get acknowledged(): number {
-    return this.#lanes.reduce((sum, lane) => sum + lane.acknowledged, 0)
   }
 
   get #lanes(): readonly Lane[] {
@@ -88,8 +86,10 @@ export class Round {
           const think = (random() * LONGEST_THOUGHT).toFixed(1)
           const { ending, page } = await lane.visitor.ask(app, lane.ask(op, Number(think)))
           lane.attempts.push({ op, ending, count: page['count'] as number | undefined })
-          if (ending === 'acknowledged') lane.acknowledged++
-          else await sleep(PAUSE)
+          if (ending === 'acknowledged') {
+            lane.acknowledged++
+            this.lastAcknowledged.set(app, performance.now())
+          } else await sleep(PAUSE)
         }
       }),
     )
@@ -112,14 +112,24 @@ export class Round {
   /** What the session holds: nothing where it is lost. */
   async #kept(): Promise<{ readonly shared: number; readonly clients: readonly Kept[] }> {
     const { apps, counters } = this.#options
-    const patience = performance.now() + RECOVERY
-    for (;;) {
-      // The last first: it has perhaps not heard of what the others did.
-      const app = apps.at(-1) as App
+    const app = apps.at(-1) as App
+    return retried(async () => {
       const { status, page } = await this.#visitor.ask(app, `/kept?clients=${counters}`)
-      if (status === 200 && page.anonymous === true) return { shared: 0, clients: [] }
-      if (status === 200) return page as unknown as { shared: number; clients: readonly Kept[] }
-      if (performance.now() > patience) throw new Error(`The session cannot be read: ${status}. ${app.complaints}`)
+      if (status !== 200) throw new Error(`The session cannot be read: ${status}. ${app.complaints}`)
+      if (page.anonymous === true) return { shared: 0, clients: [] }
+      return page as unknown as { shared: number; clients: readonly Kept[] }
+    })
+  }
+}
+
+/** Until it works: what failed just now may take a moment to come back. */
+async function retried<T>(work: () => Promise<T>): Promise<T> {
+  const patience = performance.now() + RECOVERY
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (performance.now() > patience) throw error
       await sleep(100)
     }
   }

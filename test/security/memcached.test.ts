@@ -7,7 +7,7 @@ import { fakeMemcached } from '../caches/fake-memcached.js'
 import { startMemcached, type TestServer } from '../support/servers/index.js'
 
 /** The machine may be busy with other tests. */
-const PATIENT = { timeout: 5, connectTimeout: 2 }
+const PATIENT = { timeout: 1, connectTimeout: 2 }
 const inAMinute = (): number => Date.now() + 60_000
 const value = new Uint8Array([65])
 

@@ -58,7 +58,7 @@ for data in ({'x': Reduce()}, Reduce(), {'x': State()}, {'x': Slots()}, {'x': Ke
   test.each([...REFUSED])('is refused at opcode 0x%s, %s, wherever it stands', (code, what) => {
     const opcode = String.fromCharCode(code)
     const rest = `cos\nsystem\n\x00\x00\x00\x00s.`
-    for (const before of ['', '}', '\x80\x04}\x8c\x01a', '}(\x8c\x02os\x8c\x06system', '(cos'.slice(0, 1)]) {
+    for (const before of ['', '}', '\x80\x04}\x8c\x01a', '}(\x8c\x02os\x8c\x06system', '(']) {
       expect(() => codec.decode(latin1(before + opcode + rest))).toThrow(PickleRefused)
       expect(() => codec.decode(latin1(before + opcode + rest))).toThrow(what)
       expect(() => codec.decode(latin1(before + opcode))).toThrow(PickleRefused)
@@ -94,7 +94,7 @@ describe('T30: a pickle that would fill the memory', () => {
     // Each list is twice the one before: a list in the memo, put into the next one two times.
     let pickle = '}X\x01\0\0\0a]q\0X\x03\0\0\0lola'
     for (let i = 0; i < levels; i++)
-      pickle += `0]q${String.fromCharCode(i + 1)}(h${String.fromCharCode(i).repeat(1)}h${String.fromCharCode(i)}e`
+      pickle += `0]q${String.fromCharCode(i + 1)}(h${String.fromCharCode(i)}h${String.fromCharCode(i)}e`
     return `${pickle}s.`
   }
   const dictBomb = (): string => {
@@ -111,7 +111,7 @@ describe('T30: a pickle that would fill the memory', () => {
     ['a dict of dicts of dicts, 30 times doubled', dictBomb()],
     [
       'a tuple of tuples, 30 times doubled',
-      `}X\x01\0\0\0a)${'\x940h\x00h\x00\x86'.repeat(1)}${Array.from({ length: 30 }, (_, i) => `\x940h${String.fromCharCode(i + 1)}h${String.fromCharCode(i + 1)}\x86`).join('')}s.`,
+      `}X\x01\0\0\0a)\x940h\0h\0\x86${Array.from({ length: 30 }, (_, i) => `\x940h${String.fromCharCode(i + 1)}h${String.fromCharCode(i + 1)}\x86`).join('')}s.`,
     ],
     [
       'one text of 100 KB, a thousand times',
@@ -155,7 +155,8 @@ describe('T30: a pickle that would fill the memory', () => {
       return { milliseconds, bytes: after.heapUsed + after.external - before.heapUsed - before.external }
     })
     expect(Math.min(...tries.map(({ milliseconds }) => milliseconds))).toBeLessThan(10)
-    expect(Math.min(...tries.map((one) => Math.abs(one.bytes)))).toBeLessThan(8 * 2 ** 20)
+    // Where garbage was collected meanwhile, a try tells nothing.
+    expect(Math.max(...tries.map((one) => one.bytes))).toBeLessThan(8 * 2 ** 20)
   })
 
   test('is stopped by the size that a session may have, not by the number of references', () => {

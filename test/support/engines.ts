@@ -215,7 +215,7 @@ async function byUrl(url: string): Promise<Handle> {
 
 async function postgresJs(url: string): Promise<Handle> {
   const { default: postgres } = await import('postgres')
-  const sql = postgres(url, { onnotice: () => undefined })
+  const sql = postgres(url, { onnotice: () => undefined, fetch_types: false })
   return { handle: sql, close: () => sql.end({ timeout: 1 }) }
 }
 

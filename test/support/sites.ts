@@ -3,7 +3,7 @@ import type { Part } from '../../src/core/part.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { resolveSettings } from '../../src/core/settings-input.js'
 import { Site } from '../../src/core/site.js'
-import type { RequestHead, ResponseHead, SessionEngine } from '../../src/core/types.js'
+import type { Cutoffs, RequestHead, ResponseHead, SessionEngine } from '../../src/core/types.js'
 import type { Database } from '../../src/databases/database.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
@@ -15,14 +15,19 @@ export const SECRET = 'a secret of the tests, of more than fifty characters in a
 
 /** A site of the core alone: an engine and, if wanted, parts. */
 export function bareSite(
-  input: SettingsInput & { readonly engine?: SessionEngine; readonly parts?: readonly Part[] } = {},
+  input: SettingsInput & {
+    readonly engine?: SessionEngine
+    readonly parts?: readonly Part[]
+    readonly cutoffs?: Cutoffs
+  } = {},
 ): Site {
-  const { engine, parts = [], ...given } = input
+  const { engine, parts = [], cutoffs, ...given } = input
   const settings = resolveSettings({ secretKey: SECRET, ...given } as SettingsInput)
   return new Site(settings, {
     engine: engine ?? memoryEngine({ clock: settings.clock }),
     parts,
     random: settings.random ?? randomString,
+    cutoffs,
     close: () => undefined,
   })
 }

@@ -60,10 +60,10 @@ def obey():
 
 
 def migrate():
-    """Servers that start at once on one database take turns."""
-    with open(given["database"] + ".migrating", "w") as lock:
+    """Servers that start at once on one database take turns. The table of sessions may have been made by sojourn."""
+    with open(given["lock"], "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        call_command("migrate", verbosity=0, interactive=False)
+        call_command("migrate", verbosity=0, interactive=False, fake_initial=True)
         connections.close_all()
 
 

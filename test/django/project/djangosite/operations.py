@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from .gates import gates
 
@@ -28,6 +29,16 @@ def modified(session):
     session.modified = True
 
 
+# What no JSON has, but a pickle may.
+OBJECTS = {
+    "datetime": datetime(2031, 5, 6, 7, 8, 9),
+    "decimal": Decimal("1.10"),
+    "set": {1, 2},
+    "bytes": b"bytes",
+    "tuple": (1, 2.0, ("a",)),
+}
+
+
 OPERATIONS = {
     "get": lambda session, key: session.get(key),
     "has": lambda session, key: key in session,
@@ -35,6 +46,7 @@ OPERATIONS = {
     "del": lambda session, key: session.__delitem__(key),
     "pop": lambda session, key: session.pop(key, None),
     "setdefault": lambda session, key, value: session.setdefault(key, value),
+    "set_object": lambda session, key, name: session.__setitem__(key, OBJECTS[name]),
     "update": lambda session, values: session.update(values),
     "clear": lambda session: session.clear(),
     "flush": lambda session: session.flush(),

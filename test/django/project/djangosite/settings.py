@@ -16,10 +16,7 @@ STATIC_URL = "/django/static/"
 PASSWORD_HASHERS = ["djangosite.hashers.FewRounds"]
 SESSION_FILE_PATH = given["folder"]
 
-# Seconds that one writer waits for another: the database is shared with Node and with this server's other threads.
-DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": given["database"], "OPTIONS": {"timeout": 20}}
-}
+DATABASES = {"default": given["database"]}
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -1,0 +1,89 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock, IndexEntry, SessionIndex } from '../core/types.js'
+import { base64url, randomString, saltedHmac } from '../wire/crypto.js'
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+/** Milliseconds that an entry outlives what was noted of its session's end, which may have been moved since. */
+const SLACK = 120_000
+
+/**
+ * Which sessions a user has, in a folder beside the sessions: a folder for each user and in it a file for each session, so that
+ * two writers never meet. Its name begins with a dot and not as sessions' do: Django does not look at it.
+ */
+export class FileIndex implements SessionIndex {
+  readonly #folder: string
+  readonly #clock: Clock
+
+  constructor(folder: string, prefix: string, clock: Clock) {
+    this.#folder = join(folder, `.${prefix}_users`)
+    this.#clock = clock
+  }
+
+  put(entry: IndexEntry): void {
+    const folder = this.#folderOf(entry.user)
+    const temporary = join(folder, `.${randomString(12, ALPHABET)}`)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    writeFileSync(temporary, JSON.stringify(entry), { mode: 0o600 })
+    renameSync(temporary, join(folder, entry.key))
+  }
+
+  of(user: string): readonly IndexEntry[] {
+    const entries = this.#names(this.#folderOf(user)).flatMap((name) => this.#read(user, name))
+    const now = this.#clock()
+    for (const { key, expires } of entries) if (expires + SLACK <= now) this.remove(user, key)
+    return entries.filter(({ expires }) => expires + SLACK > now)
+  }
+
+  remove(user: string, key: string): void {
+    const folder = this.#folderOf(user)
+    rmSync(join(folder, key), { force: true })
+    try {
+      rmdirSync(folder)
+    } catch {
+      // The user has other sessions, or somebody else was faster.
+    }
+  }
+
+  /** What is past its end, of all users. */
+  clear(now: number): number {
+    let cleared = 0
+    for (const folder of this.#names(this.#folder)) {
+      for (const name of this.#names(join(this.#folder, folder))) {
+        const [entry] = readEntry(join(this.#folder, folder, name))
+        if (entry === undefined || entry.expires + SLACK > now) continue
+        this.remove(entry.user, entry.key)
+        cleared++
+      }
+    }
+    return cleared
+  }
+
+  #read(user: string, name: string): readonly IndexEntry[] {
+    return readEntry(join(this.#folderOf(user), name)).filter((entry) => entry.user === user && entry.key === name)
+  }
+
+  #names(folder: string): readonly string[] {
+    try {
+      return readdirSync(folder).filter((name) => !name.startsWith('.'))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
+  }
+
+  /** A user's id may hold anything, and a name of a folder may not. */
+  #folderOf(user: string): string {
+    return join(this.#folder, base64url(saltedHmac('sojourn.user', user, '')))
+  }
+}
+
+/** Nothing where somebody took it away just now, or where it was never whole. */
+function readEntry(path: string): readonly IndexEntry[] {
+  try {
+    return [JSON.parse(readFileSync(path, 'utf8')) as IndexEntry]
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
