@@ -73,7 +73,8 @@ export class Connection {
 }
 
 function contentLength(text: string): number {
-  const at = text.indexOf('Content-Length: ')
+  let at = text.indexOf('Content-Length: ')
+  if (at < 0) at = text.indexOf('content-length: ')
   if (at < 0) throw new Error(`An answer without Content-Length: ${text.slice(0, 200)}`)
   return Number.parseInt(text.slice(at + 16, at + 24), 10)
 }

@@ -29,6 +29,14 @@ export interface LoadResult {
   readonly busy: number
 }
 
+/** Clients of one session that count at once. */
+export interface Counting {
+  readonly port: number
+  readonly clients: number
+  /** How often each of them counts. */
+  readonly times: number
+}
+
 /** The headers that tell how a library treats caches. */
 export interface Look {
   readonly wrong: number
@@ -116,6 +124,30 @@ async function look({ times, ...target }: Target & { times: number }): Promise<L
   return { wrong, setCookie, vary }
 }
 
+/**
+ * Lets so many clients of one session count at once, each under a key of its own and one browser's cookies for all; how many counts are
+ * not there in the end.
+ */
+async function lose({ port, clients, times }: Counting): Promise<number> {
+  const first = new Connection(port)
+  const opened = Array.from({ length: clients }, () => new Connection(port))
+  try {
+    let cookie = cookiesOf(await first.ask(requestBytes('/prepare/small', null)))
+    const run = async (connection: Connection, client: number): Promise<void> => {
+      for (let i = 0; i < times; i++) {
+        const answer = await connection.ask(requestBytes(`/count/${client}`, cookie))
+        cookie = cookiesOf(answer) ?? cookie
+      }
+    }
+    await Promise.all(opened.map(run))
+    const { status, body } = await first.ask(requestBytes('/counted', cookie))
+    if (status !== 200 || !/^\d+$/.test(body)) throw new Error(`The counts cannot be read: ${status} ${body}`)
+    return clients * times - Number(body)
+  } finally {
+    for (const connection of [first, ...opened]) connection.close()
+  }
+}
+
 function requestsOf({ path, cookies }: Target): readonly Buffer[] {
   return cookies.length === 0 ? [requestBytes(path, null)] : cookies.map((cookie) => requestBytes(path, cookie))
 }
@@ -124,4 +156,4 @@ function isRight({ status, body }: Answer, expected: string | null): boolean {
   return status === 200 && (expected === null ? /^\d+$/.test(body) : body === expected)
 }
 
-answerParent({ load, prepare, look })
+answerParent({ load, prepare, look, lose })

@@ -1,4 +1,5 @@
-import type { Results } from './results.js'
+import { type Beside, beside, type Ratio } from './beside.js'
+import type { Lost, Results } from './results.js'
 import { baseOf } from './subjects/index.js'
 import { type Spread, type Summary, summarise } from './summary.js'
 
@@ -15,6 +16,8 @@ export function report(results: Results): string {
     ),
     part('Latency at these connections, p50 / p99 ms', ({ p50, p99 }) => `${p50.toFixed(1)} / ${p99.toFixed(1)}`),
     part('Store operations per request; C: Set-Cookie, V: Vary: Cookie', countCell),
+    ...besides(results, beside(results, summaries)),
+    ...lostPart(results),
     part('Clean rounds', ({ clean, rounds }) => `${clean} of ${rounds}`),
     ...warnings(results, summaries),
   ].join('\n\n')
@@ -26,6 +29,45 @@ function about({ machine, options, versions, date }: Results): string {
     `${date}: ${machine.cpu}, ${machine.cpus} cpus${machine.pinned ? ', subject and load pinned' : ', NOT PINNED'}, ${machine.os}, Node ${machine.node}`,
     `${peers.join(', ')}; ${options.rounds} rounds of ${options.ms} ms, ${options.connections} connections, ${options.sessions} sessions`,
   ].join('\n')
+}
+
+/** CPU beside the floor and the best peer, if there are any. */
+function besides(results: Results, found: readonly Beside[]): string[] {
+  const part = (heading: string, of: (each: Beside) => Ratio | null, cell: (ratio: Ratio) => string): string[] => {
+    const compared = found.filter((each) => of(each) !== null)
+    if (compared.length === 0) return []
+    const names = [...new Set(compared.map(({ subject }) => subject))]
+    const rows = names.map((name) => [
+      name,
+      ...results.workloads.map((workload) => {
+        const ratio = compared.find((each) => each.subject === name && each.workload === workload.name)
+        return ratio === undefined ? '-' : cell(of(ratio) as Ratio)
+      }),
+    ])
+    return [`${heading}\n\n${columns([['', ...results.workloads.map(({ title }) => title)], ...rows])}`]
+  }
+  return [
+    ...part(
+      'CPU per request, as a multiple of the floor’s on the same driver',
+      ({ floor }) => floor,
+      ({ ratio }) => ratio.toFixed(2),
+    ),
+    ...part(
+      'CPU per request, as a multiple of the best peer’s on such a store',
+      ({ peer }) => peer,
+      ({ ratio, to }) => `${ratio.toFixed(2)} (${to.split(', ')[1]})`,
+    ),
+  ]
+}
+
+function lostPart({ lost = [] }: Results): string[] {
+  if (lost.length === 0) return []
+  const rows = lost.map((each) => [each.subject, lostOf(each)])
+  return [`Updates lost: 8 clients of one session that count at once, each under its own key\n\n${columns(rows)}`]
+}
+
+export function lostOf({ lost, of }: Lost): string {
+  return `${lost} of ${of}`
 }
 
 function addedCell({ added, cpu }: Summary): string {
@@ -69,10 +111,14 @@ function grid(results: Results, summaries: readonly Summary[], cell: (summary: S
       return found === undefined ? '-' : cell(found)
     }),
   ])
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)))
+  return columns([head, ...rows])
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>
     row.map((text, i) => (i === 0 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join('  ')
-  return [head, ...rows].map(line).join('\n')
+  return rows.map(line).join('\n')
 }
 
 export function isBaseRow(subject: Results['subjects'][number]): boolean {

@@ -1,4 +1,4 @@
-import type { Framework, StoreName } from './subjects/index.js'
+import type { Framework, Module, StoreName } from './subjects/index.js'
 
 /** One subject under one workload in one round. */
 export interface Measurement {
@@ -31,6 +31,14 @@ export interface Count {
   readonly vary: number
 }
 
+/** What became of the counts of several clients of one session, each under a key of its own. */
+export interface Lost {
+  readonly subject: string
+  /** How often they counted. */
+  readonly of: number
+  readonly lost: number
+}
+
 /** Everything that one run found, as it is kept in `bench/results/`. */
 export interface Results {
   readonly date: string
@@ -54,8 +62,12 @@ export interface Results {
     readonly name: string
     readonly framework: Framework
     readonly store: StoreName | null
+    /** Not in the oldest files. */
+    readonly module?: Module
   }[]
   readonly workloads: readonly { readonly name: string; readonly title: string }[]
   readonly counts: readonly Count[]
+  /** Not in the oldest files. */
+  readonly lost?: readonly Lost[]
   readonly measurements: readonly Measurement[]
 }

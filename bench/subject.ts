@@ -1,16 +1,24 @@
-/** The process that is measured: one subject's server, alone. Its arguments: the subject's name, a file, `count` or nothing. */
+/**
+ * The process that is measured: one subject's server, alone. Its arguments: the subject's name, a file, the URLs of servers as JSON, `count`
+ * or nothing.
+ */
 import type { AddressInfo } from 'node:net'
 import { answerParent } from './child.js'
-import { type Serve, subjects } from './subjects/index.js'
+import { type Serve, type Setup, subjects } from './subjects/index.js'
 import { Tally } from './tally.js'
 
-const [name, file = '', mode] = process.argv.slice(2)
+const [name, file = '', urls = '{}', mode] = process.argv.slice(2)
 const subject = subjects.find((each) => each.name === name)
 if (subject === undefined) throw new Error(`No subject is called '${name}'.`)
 
 const { serve } = (await import(`./subjects/${subject.module}.js`)) as { serve: Serve }
 const tally = mode === 'count' ? new Tally() : undefined
-const server = await serve({ ...subject, file, count: tally && ((owner, methods) => tally.watch(owner, methods)) })
+const server = await serve({
+  ...subject,
+  file,
+  urls: JSON.parse(urls) as Setup['urls'],
+  count: tally && ((owner, methods) => tally.watch(owner, methods)),
+})
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
 /** A fixed piece of work. It takes longer than at other times when somebody else slows this cpu. */

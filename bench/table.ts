@@ -8,30 +8,63 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isBaseRow, operations, signed, thousands } from './report.js'
+import { beside } from './beside.js'
+import { isBaseRow, lostOf, operations, signed, thousands } from './report.js'
 import type { Results } from './results.js'
 import { type Summary, summarise } from './summary.js'
 
-/** The added CPU of each subject, as Markdown. */
+/** The added CPU of each subject, and sojourn's beside that of others, as Markdown. */
 export function renderTable(results: Results): string {
   const summaries = summarise(results)
-  const columns = results.workloads
-  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [...addedTable(results, summaries), '', note(results, summaries), ...besideTable(results, summaries)].join(
+    '\n',
+  )
+}
+
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+
+function addedTable(results: Results, summaries: readonly Summary[]): string[] {
+  const { workloads: columns, lost } = results
   const rows = results.subjects.map((subject) => {
     const cells = columns.map((workload) => {
       const found = summaries.find((each) => each.subject === subject.name && each.workload === workload.name)
       return found === undefined ? '–' : cell(found)
     })
     const name = isBaseRow(subject) ? `**${subject.name}** (CPU µs, requests/s)` : subject.name
+    if (lost === undefined) return row([name, ...cells])
+    const found = lost.find((each) => each.subject === subject.name)
+    return row([name, ...cells, found === undefined ? '–' : lostOf(found)])
+  })
+  const more = lost === undefined ? [] : ['updates lost']
+  return [
+    row(['', ...columns.map(({ title }) => title), ...more]),
+    row(['---', ...[...columns, ...more].map(() => '--:')]),
+    ...rows,
+  ]
+}
+
+/** sojourn's CPU as a multiple of the floor's and of the best peer's; nothing in files that do not tell who is who. */
+function besideTable(results: Results, summaries: readonly Summary[]): string[] {
+  const all = beside(results, summaries)
+  const names = [...new Set(all.map(({ subject }) => subject))]
+  if (names.length === 0) return []
+  const rows = names.map((name) => {
+    const cells = results.workloads.map((workload) => {
+      const found = all.find((each) => each.subject === name && each.workload === workload.name)
+      if (found === undefined) return '–'
+      return [found.floor, found.peer].map((one) => one?.ratio.toFixed(2) ?? '–').join(' / ')
+    })
     return row([name, ...cells])
   })
   return [
-    row(['', ...columns.map(({ title }) => title)]),
-    row(['---', ...columns.map(() => '--:')]),
+    '',
+    row(['floor / best peer', ...results.workloads.map(({ title }) => title)]),
+    row(['---', ...results.workloads.map(() => '--:')]),
     ...rows,
     '',
-    note(results, summaries),
-  ].join('\n')
+    'CPU per request of the whole server as a multiple of that of the floor (the same calls of the same driver, written by hand) and of the',
+    'library that took least on such a store, whatever its framework: what it added there is added to this bare server.',
+  ]
 }
 
 function cell({ added, cpu, rate, count }: Summary): string {
@@ -41,7 +74,10 @@ function cell({ added, cpu, rate, count }: Summary): string {
   return stored === '0' ? text : `${text}, ${stored} op`
 }
 
-function note({ date, machine, versions, options }: Results, summaries: readonly Summary[]): string {
+const LOST =
+  'Updates lost: of 8 clients of one session that count at once, each 100 times under a key of its own, with 2 ms of work in between.'
+
+function note({ date, machine, versions, options, lost }: Results, summaries: readonly Summary[]): string {
   const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   const all = summaries.reduce((sum, each) => sum + each.rounds, 0)
   const clean = summaries.reduce((sum, each) => sum + each.clean, 0)
@@ -50,6 +86,7 @@ function note({ date, machine, versions, options }: Results, summaries: readonly
     `store operations of one request. ${options.rounds} rounds of ${options.ms} ms that take turns, each with a new process,`,
     `${options.connections} connections, ${options.sessions} sessions; ${clean} of ${all} measurements undisturbed. ${machine.cpu}, ${machine.cpus} cpus,`,
     `Node ${machine.node.slice(1)}, ${names.join(', ')}; ${date.slice(0, 10)}.`,
+    ...(lost === undefined ? [] : [LOST]),
   ].join('\n')
 }
 

@@ -21,6 +21,7 @@ export const workloads: readonly Workload[] = [
   { name: 'untouched', title: 'untouched', path: '/untouched', session: 'small', answer: 'ok' },
   { name: 'anonymous', title: 'anonymous', path: '/untouched', session: null, answer: 'ok' },
   { name: 'read', title: 'read', path: '/read', session: 'small', answer: 'john_doe' },
+  { name: 'sliding', title: 'read, sliding', path: '/sliding', session: 'small', answer: 'john_doe' },
   { name: 'write', title: 'write', path: '/write', session: 'small', answer: null },
   { name: 'large', title: '20 KB read', path: '/large', session: 'large', answer: 'value 20' },
   { name: 'create', title: 'create', path: '/create', session: null, answer: '1' },

@@ -1,4 +1,4 @@
-import { authPart, authTables } from './auth/part.js'
+import { authPart } from './auth/part.js'
 import { openCache } from './caches/open.js'
 import { jsonCodec } from './codecs/json.js'
 import { pickleCodec } from './codecs/pickle.js'
@@ -14,12 +14,13 @@ import type { Database } from './databases/database.js'
 import { openDatabase } from './databases/open.js'
 import { type CacheEngineOptions, cacheEngine } from './engines/cache.js'
 import { cachedDbEngine } from './engines/cached-db.js'
-import { dbEngine, sessionTables } from './engines/db.js'
+import { dbEngine } from './engines/db.js'
 import { fileEngine } from './engines/file.js'
 import { memoryEngine } from './engines/memory.js'
 import { signedCookiesEngine } from './engines/signed-cookies.js'
-import { DbCutoffs, userIndexTables } from './engines/user-index.js'
+import { DbCutoffs } from './engines/user-index.js'
 import { messagesPart } from './messages/part.js'
+import { makeTables } from './tables.js'
 import { randomString } from './wire/crypto.js'
 
 /**
@@ -46,6 +47,7 @@ export function sojourn(input: SettingsInput): Site {
     parts: partsOf(settings, database),
     random: settings.random ?? randomString,
     cutoffs: settings.sessionUserIndex && engine.stateless ? new DbCutoffs(database) : null,
+    migrate: () => makeTables(database),
     close: () => database.close(),
   })
   return site
@@ -98,11 +100,9 @@ function partsOf(settings: ResolvedSettings, database: Database): readonly Part[
     .map((name) => made[name]())
 }
 
-/** The default database. A file gets its tables by itself when it is opened; a server's are made by `sojourn migrate`. */
+/** The default database. A file gets its tables by itself when it is opened; a server's are made by `sojourn migrate`, or `site.migrate()`. */
 function databaseOf(settings: ResolvedSettings): Database {
   return openDatabase(settings.databases.default, settings, (database) => {
-    void sessionTables(database)
-    void authTables(database)
-    void userIndexTables(database)
+    void makeTables(database)
   })
 }

@@ -1,32 +1,45 @@
 import Database from 'better-sqlite3'
 import sqliteStore from 'better-sqlite3-session-store'
+import pgStore from 'connect-pg-simple'
+import { RedisStore } from 'connect-redis'
 import session, { type Store } from 'express-session'
+import pg from 'pg'
+import { createClient } from 'redis'
 import { calledFirst, type Middleware, onExpress, onNode } from './frameworks.js'
-import type { Serve, Setup } from './index.js'
-import { sessionPages } from './pages.js'
+import { type Serve, type Setup, slides } from './index.js'
+import { visitorPages } from './pages.js'
+import { SECRET, TWO_WEEKS } from './secret.js'
 import { countStatements } from './sqlite.js'
 
-const TWO_WEEKS = 14 * 86_400_000
-
-/** With the options that its documentation advises. */
-export const serve: Serve = (setup) => {
-  const middleware = session({
-    secret: 'a secret of the bench, which is longer than fifty characters',
-    resave: false,
-    saveUninitialized: false,
-    cookie: { maxAge: TWO_WEEKS },
-    store: storeOf(setup),
-  }) as unknown as Middleware
+/** With the options that its documentation advises; `rolling` only where reads are to move the end in the cookie too. */
+export const serve: Serve = async (setup) => {
+  const store = await storeOf(setup)
+  const make = (rolling: boolean): Middleware =>
+    session({
+      secret: SECRET,
+      resave: false,
+      saveUninitialized: false,
+      rolling,
+      cookie: { maxAge: TWO_WEEKS },
+      store,
+    }) as unknown as Middleware
+  const sliding = slides(setup.store) ? make(true) : undefined
   return setup.framework === 'node'
-    ? onNode(sessionPages, calledFirst(middleware))
-    : onExpress(sessionPages, middleware)
+    ? onNode(visitorPages, calledFirst(make(false)), sliding && calledFirst(sliding))
+    : onExpress(visitorPages, make(false), sliding)
 }
 
-function storeOf({ store, file, count }: Setup): Store {
+async function storeOf({ store, file, urls, count }: Setup): Promise<Store> {
   if (store === 'memory') {
     const memory = new session.MemoryStore()
     count?.(memory, ['get', 'set', 'touch', 'destroy'])
     return memory
+  }
+  if (store === 'Redis') return new RedisStore({ client: await createClient({ url: urls.redis }).connect() })
+  if (store === 'PostgreSQL') {
+    const pool = new pg.Pool({ connectionString: urls.postgres })
+    await pool.query(PG_TABLE)
+    return new (pgStore(session))({ pool })
   }
   if (count) countStatements(count)
   const client = new Database(file)
@@ -34,3 +47,8 @@ function storeOf({ store, file, count }: Setup): Store {
   client.pragma('synchronous = NORMAL')
   return new (sqliteStore(session))({ client })
 }
+
+/** The columns and indexes that connect-pg-simple wants. */
+const PG_TABLE = `
+  CREATE TABLE session (sid varchar NOT NULL PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL);
+  CREATE INDEX session_expire ON session (expire)`

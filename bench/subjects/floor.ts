@@ -2,99 +2,65 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { reply } from './frameworks.js'
-import type { Serve, Setup } from './index.js'
-import { largeSession, smallSession } from './pages.js'
-import { countStatements, openSqlite } from './sqlite.js'
+import type { Serve } from './index.js'
+import { largeSession, SLIDING, smallSession } from './pages.js'
+import { openTexts, slidingGet, type Texts } from './texts.js'
 
 /**
- * What the work itself costs: a cookie, JSON and the same statements on the same table as sojourn's, written by hand without any session
- * logic. Nothing is signed, no change is detected, no save is repeated, nothing is said to caches.
+ * What the work itself costs: a cookie, JSON and the same calls of the same driver on the same store as sojourn's, written by hand without
+ * any session logic. Nothing is signed, no change is detected, no save is repeated, nothing is said to caches.
  */
-export const serve: Serve = (setup) => handWritten(setup.store === 'memory' ? memory(setup) : sqlite(setup))
-
-/** The text of a session under its key; `set` only if `old` is still there. */
-interface Texts {
-  get(key: string): string | undefined
-  set(key: string, text: string, old: string): boolean
-  add(key: string, text: string): void
+export const serve: Serve = async (setup) => {
+  const open = setup.store === null ? undefined : openTexts[setup.store]
+  if (open === undefined) throw new Error(`No floor is written for ${setup.store}.`)
+  return handWritten(await open(setup))
 }
 
-function memory({ count }: Setup): Texts {
-  const texts = new Map<string, string>()
-  const store: Texts = {
-    get: (key) => texts.get(key),
-    set(key, text, old) {
-      if (texts.get(key) !== old) return false
-      texts.set(key, text)
-      return true
-    },
-    add: (key, text) => void texts.set(key, text),
-  }
-  count?.(store, ['get', 'set', 'add'])
-  return store
-}
+type MaybePromise<T> = T | Promise<T>
 
-const TABLE = `
-  CREATE TABLE django_session (session_key varchar(40) NOT NULL PRIMARY KEY, session_data text NOT NULL, expire_date datetime NOT NULL);
-  CREATE INDEX django_session_expire_date ON django_session (expire_date)`
-
-function sqlite({ file, count }: Setup): Texts {
-  if (count) countStatements(count)
-  const handle = openSqlite(file)
-  handle.exec(TABLE)
-  const select = handle.prepare('SELECT session_data FROM django_session WHERE session_key = ? AND expire_date > ?')
-  const update = handle.prepare(
-    'UPDATE django_session SET session_data = ?, expire_date = ? WHERE session_key = ? AND expire_date > ? AND session_data = ?',
-  )
-  const insert = handle.prepare('INSERT INTO django_session VALUES (?, ?, ?) ON CONFLICT DO NOTHING')
-  return {
-    get: (key) => (select.get(key, moment(0)) as { session_data: string } | undefined)?.session_data,
-    set: (key, text, old) => update.run(text, moment(TWO_WEEKS), key, moment(0), old).changes === 1,
-    add: (key, text) => void insert.run(key, text, moment(TWO_WEEKS)),
-  }
-}
-
-const TWO_WEEKS = 14 * 86_400_000
-
-function moment(fromNow: number): string {
-  return new Date(Date.now() + fromNow).toISOString().replace('T', ' ').replace('Z', '000')
-}
+type Page = (request: IncomingMessage, response: ServerResponse) => MaybePromise<string>
 
 function handWritten(texts: Texts): Server {
-  const create = (response: ServerResponse, session: object): void => {
+  const create = (response: ServerResponse, session: object, answer: string): MaybePromise<string> => {
     const key = randomUUID()
-    texts.add(key, JSON.stringify(session))
     response.setHeader('Set-Cookie', `sessionid=${key}; Path=/; HttpOnly; SameSite=Lax`)
+    return after(texts.add(key, JSON.stringify(session)), () => answer)
   }
-  const pages: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => string>> = {
+  const getSliding = slidingGet(texts)
+  const pages: Readonly<Record<string, Page>> = {
     '/untouched': () => 'ok',
-    '/read': (request) => String(parsed(texts.get(keyOf(request))).username),
-    '/large': (request) => String(parsed(texts.get(keyOf(request))).key20),
+    '/read': (request) => after(texts.get(keyOf(request)), (text) => String(parsed(text).username)),
+    [SLIDING]: (request) => after(getSliding(keyOf(request)), (text) => String(parsed(text).username)),
+    '/large': (request) => after(texts.get(keyOf(request)), (text) => String(parsed(text).key20)),
     '/write': (request) => {
       const key = keyOf(request)
-      const old = texts.get(key) ?? '{}'
-      const session = parsed(old)
-      session.count = Number(session.count) + 1
-      return texts.set(key, JSON.stringify(session), old) ? String(session.count) : 'conflict'
+      return after(texts.get(key), (old = '{}') => {
+        const session = parsed(old)
+        session.count = Number(session.count) + 1
+        return after(texts.set(key, JSON.stringify(session), old), (isSet) =>
+          isSet ? String(session.count) : 'conflict',
+        )
+      })
     },
-    '/create': (_, response) => {
-      create(response, { count: 1 })
-      return '1'
-    },
-    '/prepare/small': (_, response) => {
-      create(response, smallSession())
-      return 'ok'
-    },
-    '/prepare/large': (_, response) => {
-      create(response, largeSession())
-      return 'ok'
-    },
+    '/create': (_, response) => create(response, { count: 1 }, '1'),
+    '/prepare/small': (_, response) => create(response, smallSession(), 'ok'),
+    '/prepare/large': (_, response) => create(response, largeSession(), 'ok'),
   }
   return createServer((request, response) => {
     const page = pages[request.url ?? '']
-    if (page === undefined) reply(response, 404, 'no such page')
-    else reply(response, 200, page(request, response))
+    if (page === undefined) return reply(response, 404, 'no such page')
+    const answer = page(request, response)
+    if (typeof answer === 'string') return reply(response, 200, answer)
+    answer.then(
+      (body) => reply(response, 200, body),
+      (error) => reply(response, 500, String(error)),
+    )
   })
+}
+
+/** No promise where a store answers at once. */
+function after<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 function keyOf(request: IncomingMessage): string {

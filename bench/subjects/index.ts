@@ -1,12 +1,24 @@
 import type { Server } from 'node:http'
+import { isInCookies, likenessOf, packagesOfStore, type ServerName, type StoreName } from './stores.js'
 
-export type Framework = 'node' | 'express'
-export type StoreName = 'memory' | 'SQLite' | 'signed cookies'
+export type { ServerName, StoreName } from './stores.js'
+
+export type Framework = 'node' | 'express' | 'fastify'
+
+/** What is measured on the servers; each is a file of this folder. */
+export type Module =
+  | 'bare'
+  | 'floor'
+  | 'sojourn'
+  | 'express-session'
+  | 'cookie-session'
+  | 'iron-session'
+  | 'fastify-session'
 
 /** Something that is measured. Its module is loaded in the process that is measured and nowhere else. */
 export interface Subject {
   readonly name: string
-  readonly module: 'bare' | 'floor' | 'sojourn' | 'express-session'
+  readonly module: Module
   readonly framework: Framework
   /** `null` for the bare servers and for a middleware that does nothing. */
   readonly store: StoreName | null
@@ -14,11 +26,13 @@ export interface Subject {
 
 /** What a subject's module is given to make its server. */
 export interface Setup extends Subject {
-  /** Where a database file may be made; nobody else uses it. */
+  /** Where a database file may be made, and a folder beside it; nobody else uses it. */
   readonly file: string
+  /** Where the servers are that its store needs. They are empty. */
+  readonly urls: Readonly<Partial<Record<ServerName, string>>>
   /**
    * Only in the untimed pass that counts store operations: each call of these methods, on the object or on what has it for a
-   * prototype, counts.
+   * prototype, counts. What is asked of a server is counted there.
    */
   readonly count?: (owner: object, methods: readonly string[]) => void
 }
@@ -26,8 +40,55 @@ export interface Setup extends Subject {
 /** What every module in this folder exports as `serve`. */
 export type Serve = (setup: Setup) => Server | Promise<Server>
 
-const frameworks = ['node', 'express'] as const
-const named = { node: 'node:http', express: 'Express 5' } as const
+const frameworks = ['node', 'express', 'fastify'] as const
+const named = { node: 'node:http', express: 'Express 5', fastify: 'Fastify 5' } as const
+const packagesOfFramework = { node: [], express: ['express'], fastify: ['fastify'] } as const
+
+const all: Readonly<Record<Framework, readonly (readonly [Module, string, ...(readonly Subject['store'][])])[]>> = {
+  node: [
+    [
+      'floor',
+      'floor',
+      'memory',
+      'SQLite',
+      'PostgreSQL',
+      'PostgreSQL by postgres.js',
+      'MariaDB',
+      'Redis',
+      'Redis by ioredis',
+      'Memcached',
+      'file',
+      'file without sync',
+      'PostgreSQL and Redis',
+    ],
+    [
+      'sojourn',
+      'sojourn',
+      'memory',
+      'SQLite',
+      'PostgreSQL',
+      'PostgreSQL by postgres.js',
+      'MariaDB',
+      'Redis',
+      'Redis by ioredis',
+      'Memcached',
+      'file',
+      'file without sync',
+      'PostgreSQL and Redis',
+      'signed cookies',
+    ],
+    ['express-session', 'express-session', 'memory', 'SQLite', 'PostgreSQL', 'Redis'],
+    ['cookie-session', 'cookie-session', 'signed cookies'],
+    ['iron-session', 'iron-session', 'encrypted cookies'],
+  ],
+  express: [
+    ['bare', 'empty middleware', null],
+    ['sojourn', 'sojourn', 'memory', 'SQLite', 'PostgreSQL', 'Redis', 'signed cookies'],
+    ['express-session', 'express-session', 'memory', 'SQLite', 'PostgreSQL', 'Redis'],
+    ['cookie-session', 'cookie-session', 'signed cookies'],
+  ],
+  fastify: [['fastify-session', '@fastify/session', 'memory', 'Redis']],
+}
 
 function of(
   framework: Framework,
@@ -44,10 +105,7 @@ function of(
 /** The bare server of each framework comes first: what the others add is counted from it. */
 export const subjects: readonly Subject[] = frameworks.flatMap((framework) => [
   ...of(framework, 'bare', 'bare', null),
-  ...(framework === 'express' ? of(framework, 'bare', 'empty middleware', null) : []),
-  ...(framework === 'node' ? of(framework, 'floor', 'floor', 'memory', 'SQLite') : []),
-  ...of(framework, 'sojourn', 'sojourn', 'memory', 'SQLite', 'signed cookies'),
-  ...of(framework, 'express-session', 'express-session', 'memory', 'SQLite'),
+  ...all[framework].flatMap(([module, what, ...stores]) => of(framework, module, what, ...stores)),
 ])
 
 export function isBare(subject: Subject): boolean {
@@ -59,7 +117,47 @@ export function baseOf(subject: Pick<Subject, 'framework'>): string {
   return `${named[subject.framework]}, bare`
 }
 
-/** A cookie holds 4 KB. */
-export function canRun(subject: Subject, workload: string): boolean {
-  return !(workload === 'large' && subject.store === 'signed cookies')
+/** Whether it keeps sessions as a library does: no bare server, nothing written by hand. */
+export function isLibrary({ module }: Pick<Subject, 'module'>): boolean {
+  return module !== 'bare' && module !== 'floor'
+}
+
+/** A cookie holds 4 KB. That reading moves the end is a matter of Redis here, where one command can do both. */
+export function canRun({ store }: Subject, workload: string): boolean {
+  if (workload === 'large') return !isInCookies(store)
+  if (workload === 'sliding') return store === null || slides(store)
+  return true
+}
+
+/** Whether the path `/sliding` is set up so that a read moves the end of the session. */
+export function slides(store: StoreName | null): boolean {
+  return store !== null && likenessOf(store) === 'Redis'
+}
+
+const packagesOfModule: Readonly<Record<Module, readonly string[]>> = {
+  bare: [],
+  floor: [],
+  sojourn: [],
+  'express-session': ['express-session'],
+  'cookie-session': ['cookie-session'],
+  'iron-session': ['iron-session'],
+  'fastify-session': ['@fastify/session'],
+}
+
+const packagesOfPeerStores: Readonly<Partial<Record<StoreName, string>>> = {
+  SQLite: 'better-sqlite3-session-store',
+  PostgreSQL: 'connect-pg-simple',
+  Redis: 'connect-redis',
+}
+
+/** The packages that a subject is made of. */
+export function packagesOf({ module, framework, store }: Subject): readonly string[] {
+  const isPeer = isLibrary({ module }) && module !== 'sojourn'
+  const adapter = isPeer && store !== null ? packagesOfPeerStores[store] : undefined
+  return [
+    ...packagesOfFramework[framework],
+    ...packagesOfModule[module],
+    ...packagesOfStore(store),
+    ...(adapter === undefined ? [] : [adapter]),
+  ]
 }

@@ -2,7 +2,14 @@
 type Dictionary = Record<string, unknown>
 
 /** The answer to a path. */
-export type Pages = Readonly<Record<string, (session: Dictionary) => string>>
+export type Pages = Readonly<Record<string, (session: Dictionary) => string | Promise<string>>>
+
+/** The page whose reads move the end of the session, where a subject is set up so. */
+export const SLIDING = '/sliding'
+
+/** So many clients of one session count at once, each under a key of its own; counting takes so many milliseconds. */
+export const CLIENTS = 8
+const WORK = 2
 
 let visitors = 0
 
@@ -40,9 +47,10 @@ export function largeSession(): Dictionary {
 }
 
 /** What every library under test is asked to do; the same code for all that offer a dictionary. */
-export const sessionPages: Pages = {
+export const sessionPages: Readonly<Record<string, (session: Dictionary) => string>> = {
   '/untouched': () => 'ok',
   '/read': (session) => String(session.username),
+  [SLIDING]: (session) => String(session.username),
   '/write': (session) => String((session.count = Number(session.count) + 1)),
   '/large': (session) => String(session.key20),
   '/create': (session) => String((session.count = 1)),
@@ -50,10 +58,29 @@ export const sessionPages: Pages = {
   '/prepare/large': (session) => fill(session, largeSession()),
 }
 
+const counters = Array.from({ length: CLIENTS }, (_, client) => `counter${client}`)
+
+/** Beside those: `/count/0` and on, where a client counts, and `/counted`, the sum. */
+export const visitorPages: Pages = {
+  ...sessionPages,
+  ...Object.fromEntries(
+    counters.map((counter, client) => [`/count/${client}`, (session: Dictionary) => count(session, counter)]),
+  ),
+  '/counted': (session) => String(counters.reduce((sum, counter) => sum + Number(session[counter] ?? 0), 0)),
+}
+
+async function count(session: Dictionary, counter: string): Promise<string> {
+  const next = Number(session[counter] ?? 0) + 1
+  await new Promise((resolve) => setTimeout(resolve, WORK))
+  session[counter] = next
+  return String(next)
+}
+
 /** The same answers without any session. */
 export const barePages: Pages = {
   '/untouched': () => 'ok',
   '/read': () => 'john_doe',
+  [SLIDING]: () => 'john_doe',
   '/write': () => '1',
   '/large': () => 'value 20',
   '/create': () => '1',

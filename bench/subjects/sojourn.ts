@@ -1,33 +1,110 @@
-import type { SessionEngine } from 'sojourn'
+import { mkdirSync } from 'node:fs'
+import { Redis } from 'ioredis'
+import openPostgres from 'postgres'
+import { type SettingsInput, sojourn } from 'sojourn'
+import { signedCodec } from 'sojourn/codecs/signed'
+import { mysql } from 'sojourn/databases/mysql'
+import { postgres } from 'sojourn/databases/postgres'
+import { sessionTables } from 'sojourn/engines/db'
+import { fileEngine } from 'sojourn/engines/file'
 import { memoryEngine } from 'sojourn/engines/memory'
 import { sojourn as sojournForExpress } from 'sojourn/express'
 import { sojourn as sojournForNode } from 'sojourn/node'
-import { onExpress, onNode } from './frameworks.js'
-import type { Serve, Setup } from './index.js'
-import { sessionPages } from './pages.js'
+import { onExpress, onNode, type Wrap } from './frameworks.js'
+import { type Serve, type Setup, slides } from './index.js'
+import { visitorPages } from './pages.js'
+import { SECRET } from './secret.js'
 import { countStatements } from './sqlite.js'
 
 /** As a user has it: csrf, auth and messages are on, and nothing is set but the store. */
-export const serve: Serve = (setup) => {
-  const settings = { secretKey: 'a secret of the bench, which is longer than fifty characters', ...storeOf(setup) }
-  return setup.framework === 'node'
-    ? onNode(sessionPages, (listener) => sojournForNode(settings).handle(listener))
-    : onExpress(sessionPages, sojournForExpress(settings))
-}
-
-interface StoreSettings {
-  readonly sessionEngine: 'memory' | 'db' | 'signed_cookies' | SessionEngine
-  readonly databases?: { readonly default: string }
-}
-
-function storeOf({ store, file, count }: Setup): StoreSettings {
-  if (store === 'signed cookies') return { sessionEngine: 'signed_cookies' }
-  if (store === 'SQLite') {
-    if (count) countStatements(count)
-    return { sessionEngine: 'db', databases: { default: `sqlite:${file}` } }
+export const serve: Serve = async (setup) => {
+  const settings = { secretKey: SECRET, ...(await storeOf(setup)) }
+  const site = await opened(settings)
+  const sliding = slides(setup.store) ? await opened({ ...settings, sessionSaveEveryRequest: true }) : undefined
+  if (setup.framework === 'express') {
+    return onExpress(visitorPages, sojournForExpress(site), sliding && sojournForExpress(sliding))
   }
-  if (count === undefined) return { sessionEngine: 'memory' }
-  const engine = memoryEngine()
-  count(engine, ['load', 'create', 'save', 'touch', 'delete', 'exists'])
+  const around =
+    (one: typeof site): Wrap =>
+    (listener) =>
+      sojournForNode(one).handle(listener)
+  return onNode(visitorPages, around(site), sliding && around(sliding))
+}
+
+/** A site that has met its store: the first connection is not what is measured. */
+async function opened(settings: SettingsInput): Promise<ReturnType<typeof sojourn>> {
+  const site = sojourn(settings)
+  for (let tries = 1; ; tries++) {
+    try {
+      await site.sessions.open('abcdefghijklmnopqrstuvwxyz012345').load()
+      return site
+    } catch (error) {
+      if (tries === 10) throw error
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
+}
+
+async function storeOf({ store, file, urls, count }: Setup): Promise<SettingsInput> {
+  switch (store) {
+    case 'signed cookies':
+      return { sessionEngine: 'signed_cookies' }
+    case 'SQLite':
+      if (count) countStatements(count)
+      return { sessionEngine: 'db', databases: { default: `sqlite:${file}` } }
+    case 'PostgreSQL':
+      return { sessionEngine: 'db', databases: { default: await inPostgres(urls) } }
+    case 'PostgreSQL by postgres.js':
+      return { sessionEngine: 'db', databases: { default: openPostgres(await inPostgres(urls)) } }
+    case 'MariaDB':
+      return { sessionEngine: 'db', databases: { default: await inMariadb(urls) } }
+    case 'PostgreSQL and Redis':
+      return {
+        sessionEngine: 'cached_db',
+        databases: { default: await inPostgres(urls) },
+        caches: { default: String(urls.redis) },
+      }
+    case 'Redis':
+      return { sessionEngine: 'cache', caches: { default: String(urls.redis) } }
+    case 'Redis by ioredis':
+      return { sessionEngine: 'cache', caches: { default: new Redis(String(urls.redis)) } }
+    case 'Memcached':
+      return { sessionEngine: 'cache', caches: { default: String(urls.memcached) } }
+    case 'file':
+    case 'file without sync':
+      return inFiles(`${file}-sessions`, store === 'file', count)
+    default:
+      return inMemory(count)
+  }
+}
+
+const ENGINE = ['load', 'create', 'save', 'touch', 'delete', 'exists']
+
+function inFiles(folder: string, sync: boolean, count: Setup['count']): SettingsInput {
+  mkdirSync(folder)
+  if (!count) return { sessionEngine: 'file', sessionFilePath: folder, sessionFileSync: sync }
+  const engine = fileEngine({ folder, sync, codec: signedCodec({ secretKey: SECRET }) })
+  count(engine, ENGINE)
   return { sessionEngine: engine }
+}
+
+function inMemory(count: Setup['count']): SettingsInput {
+  if (!count) return { sessionEngine: 'memory' }
+  const engine = memoryEngine()
+  count(engine, ENGINE)
+  return { sessionEngine: engine }
+}
+
+async function inPostgres({ postgres: url }: Setup['urls']): Promise<string> {
+  const database = postgres(String(url))
+  await sessionTables(database)
+  await database.close()
+  return String(url)
+}
+
+async function inMariadb({ mariadb: url }: Setup['urls']): Promise<string> {
+  const database = mysql(String(url))
+  await sessionTables(database)
+  await database.close()
+  return String(url)
 }

@@ -7,6 +7,7 @@ import { sojourn } from 'sojourn/express'
 import { csrfTokenTag } from 'sojourn/nunjucks'
 import { account } from './account.js'
 import { Decisions } from './decisions.js'
+import { devicesPage } from './devices-page.js'
 import { pageValues, render, settingsInUse } from './page.js'
 import { sessionPage } from './session-page.js'
 import { shop } from './shop.js'
@@ -22,6 +23,7 @@ export function createApp(site: Site): Express {
   const environment = nunjucks.configure(join(here, 'views'), { autoescape: true, express: app })
   environment.addExtension('csrf_token', csrfTokenTag())
   environment.addGlobal('settingsInUse', settingsInUse(site))
+  environment.addGlobal('hasDevices', site.settings.sessionUserIndex)
 
   app.use((_req, res, next) => {
     res.set({
@@ -41,7 +43,7 @@ export function createApp(site: Site): Express {
     decisions.see(req)
     next()
   })
-  app.use(shop(), account(), sessionPage(site, decisions))
+  app.use(shop(), account(), devicesPage(site), sessionPage(site, decisions))
 
   app.use(async (req, res) => {
     res.status(404)

@@ -26,12 +26,14 @@ export async function render(req: Request, res: Response, view: string, values: 
 export function pageValues(preferences: Preferences = defaultPreferences): Values {
   const { language } = preferences
   const texts = languages[language]
+  const moments = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
   const money = new Intl.NumberFormat(language, { style: 'currency', currency: 'EUR' })
   return {
     ...preferences,
     t: texts,
     say: (name: TextName, ...given: string[]) => say(texts, name, ...given),
     money: (cents: number) => money.format(cents / 100),
+    moment: (date: Date) => `${moments.format(date)} UTC`,
     languageNames,
   }
 }
@@ -45,22 +47,43 @@ export function flash(req: Request, level: 'success' | 'error', name: TextName, 
   messages[level](req, say(textsOf(req), name, ...given))
 }
 
+/** The engine, and beside its name what it keeps sessions in: `cache (redis)`. */
+export function storeName(site: Site): string {
+  const { engine } = site
+  const { database, cache } = storesOf(site)
+  const stores = { db: [database], cache: [cache], cached_db: [database, cache] }[engine.name]
+  return stores === undefined ? engine.name : `${engine.name} (${stores.join(', ')})`
+}
+
 /** The footer: which engine and settings this site runs with. No path, no address, no secret. */
-export function settingsInUse({ settings, engine }: Site): readonly (readonly [name: string, value: string])[] {
-  const { databases, sessionCookieSecure, sessionCookieSamesite } = settings
-  const url = databases['default']
+export function settingsInUse(site: Site): readonly (readonly [name: string, value: string])[] {
+  const { settings, engine } = site
+  const { database, cache } = storesOf(site)
   return [
     ['sessionEngine', engine.name],
-    ['databases', typeof url === 'string' ? (url.split(':', 1)[0] as string) : 'an open handle'],
+    ['databases', database],
+    ...(cache === '' ? [] : [['caches', cache] as const]),
     ['sessionCookieName', settings.sessionCookieName],
     ['sessionCookieAge', `${settings.sessionCookieAge} s`],
-    ['sessionCookieSecure', String(sessionCookieSecure)],
+    ['sessionCookieSecure', String(settings.sessionCookieSecure)],
     ['sessionCookieHttponly', String(settings.sessionCookieHttponly)],
-    ['sessionCookieSamesite', String(sessionCookieSamesite)],
+    ['sessionCookieSamesite', String(settings.sessionCookieSamesite)],
     ['sessionExpireAtBrowserClose', String(settings.sessionExpireAtBrowserClose)],
     ['sessionSaveEveryRequest', String(settings.sessionSaveEveryRequest)],
+    ['sessionUserIndex', String(settings.sessionUserIndex)],
     ['csrfUseSessions', String(settings.csrfUseSessions)],
     ['messageStorage', settings.messageStorage],
     ['debug', String(settings.debug)],
   ]
+}
+
+/** The schemes of the URLs, which is all of them that anybody may see. */
+function storesOf({ settings }: Site): { readonly database: string; readonly cache: string } {
+  const cache = settings.caches[settings.sessionCacheAlias]
+  return { database: kindOf(settings.databases['default']), cache: cache === undefined ? '' : kindOf(cache.location) }
+}
+
+function kindOf(location: unknown): string {
+  const [first] = Array.isArray(location) ? (location as readonly unknown[]) : [location]
+  return typeof first === 'string' ? first.slice(0, first.indexOf(':')) : 'an open handle'
 }

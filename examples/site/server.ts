@@ -3,13 +3,19 @@
  *
  *     npm start                                   http://localhost:8000/, sessions in ./db.sqlite3
  *     PORT=0 SESSION_ENGINE=memory npm start      any free port, sessions in memory
+ *     SESSION_ENGINE=file SESSION_FILE_PATH=./sessions npm start
+ *     DATABASE_URL=postgres://user@127.0.0.1/shop npm start
+ *     SESSION_ENGINE=cache CACHE_URL=redis://127.0.0.1:6379/1 npm start
+ *     SESSION_ENGINE=cached_db DATABASE_URL=mysql://... CACHE_URL=memcached://127.0.0.1:11211 npm start
  *
- * Every setting can be given in the environment under Django's name. HOST is where to listen; the default is this machine only.
+ * It makes what is missing: tables, the folder, two users. Every setting can be given in the environment under Django's name. HOST is where to listen; the default is this machine only.
  */
+import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Site, SojournError, sojourn } from 'sojourn'
 import { createApp } from './app.js'
+import { storeName } from './page.js'
 import { siteSettings } from './settings.js'
 import { demoUsers, ensureDemoUsers } from './users.js'
 
@@ -19,16 +25,22 @@ try {
   await start()
 } catch (error) {
   if (!(error instanceof SojournError)) throw error
-  console.error(`${error.name}: ${error.message}`)
+  const { name, message, cause } = error
+  console.error(`${name}: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`)
   process.exitCode = 1
 }
 
 async function start(): Promise<void> {
   const site = sojourn(siteSettings())
+  const { sessionEngine, sessionFilePath } = site.settings
+  if (sessionEngine === 'file' && sessionFilePath !== null) mkdirSync(sessionFilePath, { recursive: true, mode: 0o700 })
+  await site.migrate()
   const began = performance.now()
   const made = await ensureDemoUsers(site)
   if (made > 0)
     console.log(`Made ${made} users in ${Math.round(performance.now() - began)} ms; next time they are there.`)
+
+  await meetStore(site)
 
   const server = createServer(createApp(site))
   server.on('error', (error: NodeJS.ErrnoException) => {
@@ -53,8 +65,26 @@ async function start(): Promise<void> {
   process.once('SIGTERM', stop)
 }
 
-function survival({ engine, settings }: Site): string {
-  const inMemory = engine.name === 'memory' || settings.databases['default'] === 'sqlite::memory:'
-  if (inMemory) return 'Sessions are in memory: they end with this process.'
+/** Has drivers loaded and connected before the first visitor comes. A store that is down is told of, and no reason not to start. */
+async function meetStore(site: Site): Promise<void> {
+  let failure: unknown
+  for (let tries = 0; tries < 3; tries++) {
+    try {
+      await site.sessions.open().exists('nobody-has-this-key')
+      return
+    } catch (error) {
+      failure = error
+    }
+  }
+  console.error(`Until the session store answers, pages are 503: ${String(failure)}`)
+}
+
+function survival(site: Site): string {
+  const store = storeName(site)
+  const isTableInMemory = site.settings.databases['default'] === 'sqlite::memory:' && /^(?:cached_)?db /.test(store)
+  if (store === 'memory' || store === 'cache (locmem)' || isTableInMemory) {
+    return 'Sessions are in memory: they end with this process.'
+  }
+  if (store === 'cache (memcached)') return `Sessions outlive this process (kill -9 ${process.pid}), but not Memcached.`
   return `Ctrl+C, or kill -9 ${process.pid}, and start again: the sessions are still there.`
 }

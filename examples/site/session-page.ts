@@ -1,7 +1,8 @@
 import { type Request, type Response, Router } from 'express'
 import type { Session, Site } from 'sojourn'
 import type { Decided, Decisions } from './decisions.js'
-import { render } from './page.js'
+import { render, storeName } from './page.js'
+import type { TextName } from './texts.js'
 
 /** What the session of this visitor is, and why responses did or did not set its cookie. */
 export function sessionPage(site: Site, decisions: Decisions): Router {
@@ -13,7 +14,8 @@ export function sessionPage(site: Site, decisions: Decisions): Router {
     const responses = decisions.of(session)
     res.set('Cache-Control', 'no-store')
     await render(req, res, 'session.njk', {
-      engine: site.engine.name,
+      engine: storeName(site),
+      consistency: consistencyOf(site),
       key: session.sessionKey === null ? null : `${session.sessionKey.slice(0, 4)}…`,
       ends: await endOf(site, session, responses),
       atBrowserClose: session.getExpireAtBrowserClose(),
@@ -40,19 +42,28 @@ export function sessionPage(site: Site, decisions: Decisions): Router {
   return router
 }
 
+/** What the engine promises where two requests change one session at the same moment. */
+function consistencyOf({ engine }: Site): TextName {
+  if (engine.stateless) return 'browserKeepsOne'
+  return engine.consistency === 'last-write-wins' ? 'lastWins' : 'bothKept'
+}
+
 /** When the stored session ends, which only a save moves; null if nothing is stored. */
 async function endOf(site: Site, session: Session, responses: readonly Decided[]): Promise<Date | null> {
   if (session.sessionKey === null) return null
   const stored = await site.engine.load(session.sessionKey)
   const moment = stored?.expires?.() ?? null
   if (moment !== null) return new Date(moment)
-  // A signed cookie does not tell: then from the last save that this process saw, or else as if it were saved now.
+  // A signed cookie does not tell, nor does a cache unless it is asked: then from the last save that this process saw, or else as if it were saved now.
   const saved = responses.find(({ action }) => action === 'save')
   return session.getExpiryDate({ modification: saved?.at })
 }
 
-/** The hash that ties a login to the password, and the forms' secret: known to the session only, so they are cut here. */
-const PRIVATE = new Set(['_auth_user_hash', '_csrftoken'])
+/**
+ * The hash that ties a login to the password, the forms' secret, and a mark that begins as the key does: known to the session only, so
+ * they are cut here.
+ */
+const PRIVATE = new Set(['_auth_user_hash', '_csrftoken', '_sojourn_user'])
 
 function shown(name: string, value: unknown): string {
   return PRIVATE.has(name) ? `"${String(value).slice(0, 4)}…"` : JSON.stringify(value)

@@ -7,6 +7,7 @@ export function siteSettings(env: Readonly<Record<string, string | undefined>> =
   const settings: Settings = {
     debug: true,
     databases: { default: 'sqlite:./db.sqlite3' },
+    sessionUserIndex: true,
     loginUrl: '/login',
     loginRedirectUrl: '/',
     logoutRedirectUrl: '/',
@@ -16,8 +17,8 @@ export function siteSettings(env: Readonly<Record<string, string | undefined>> =
 }
 
 /**
- * A key made once and kept in a file beside the database, so that sessions outlive this process. A real site is given its
- * `SECRET_KEY`; this one should start without a question.
+ * A key made once and kept in a file, beside the database if that is a file too, so that sessions outlive this process. A real site is
+ * given its `SECRET_KEY`; this one should start without a question.
  */
 function keptKey(database: unknown): string {
   const path = typeof database === 'string' ? filePath(database) : undefined
@@ -36,8 +37,9 @@ function newKey(): string {
   return randomBytes(48).toString('base64url')
 }
 
-/** The file of a `sqlite:` URL, undefined for a database in memory. */
+/** The file of a `sqlite:` URL, `./site` for a server, undefined for a database in memory. */
 function filePath(url: string): string | undefined {
+  if (!url.startsWith('sqlite:')) return './site'
   const [path = ''] = url.replace(/^sqlite:(?:\/\/(?=\/))?/, '').split('?', 1)
   return path === '' || path === ':memory:' ? undefined : decodeURIComponent(path)
 }

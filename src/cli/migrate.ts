@@ -1,8 +1,5 @@
-import { authTables } from '../auth/part.js'
-import { inOrder } from '../core/maybe.js'
 import { openDatabase } from '../databases/open.js'
-import { sessionTables } from '../engines/db.js'
-import { userIndexTables } from '../engines/user-index.js'
+import { makeTables } from '../tables.js'
 import type { Command } from './run.js'
 
 const DEFAULT = 'sqlite:./db.sqlite3'
@@ -14,7 +11,7 @@ export const migrate: Command = {
   async run({ database: url = DEFAULT }, { out }) {
     const database = openDatabase(url, UTC)
     try {
-      await inOrder([sessionTables, authTables, userIndexTables].map((make) => () => make(database)))
+      await makeTables(database)
     } finally {
       await database.close()
     }

@@ -51,7 +51,9 @@ export function preload(state: SessionState): MaybePromise<void> {
 
 /** Stores the session: a new record where it has no key, else a compare-and-set on what was loaded. */
 export function save(state: SessionState): MaybePromise<void> {
-  return chain(load(state), () => (state.key === null ? create(state) : replace(state, state.key, 1)))
+  return chain(load(state), () =>
+    state.key === null ? create(state) : replace(state, state.key, 1, state.store.lastMoment()),
+  )
 }
 
 /** Stores the session under a new key that nobody has. Django's `create`. */
@@ -77,15 +79,15 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
 }
 
 /** Stores the session if nobody saved since it was loaded; false if somebody did. */
-export function saveAt(state: SessionState, key: string): MaybePromise<boolean> {
+export function saveAt(state: SessionState, key: string, until?: number): MaybePromise<boolean> {
   if (state.unavailable !== null) throw state.unavailable
   const { revision, generation } = state
   const { record, entry } = notedRecord(state, key)
   const { version } = state
   const done =
     entry === null
-      ? state.store.save(key, record, version)
-      : chain(state.store.index.put(entry), () => state.store.save(key, record, version))
+      ? state.store.save(key, record, version, until)
+      : chain(state.store.index.put(entry), () => state.store.save(key, record, version, until))
   return chain(done, (outcome): MaybePromise<boolean> => {
     if (outcome === 'missing') throw new SessionInterrupted()
     if (!isSaved(outcome)) return false
@@ -93,21 +95,21 @@ export function saveAt(state: SessionState, key: string): MaybePromise<boolean> 
   })
 }
 
-function replace(state: SessionState, key: string, tries: number): MaybePromise<void> {
+function replace(state: SessionState, key: string, tries: number, until: number): MaybePromise<void> {
   const { generation } = state
-  return chain(saveAt(state, key), (isDone): MaybePromise<void> => {
+  return chain(saveAt(state, key, until), (isDone): MaybePromise<void> => {
     if (isDone) return
     if (tries === TRIES) throw new SessionConflict(tries)
     // Someone saved since we loaded: lay our changes over theirs and try again. If this session was flushed, there is nothing to lay.
     const again = (next: () => MaybePromise<void>) => (): MaybePromise<void> =>
       generation === state.generation ? next() : undefined
-    return inTurn(state, key, tries, () =>
+    return inTurn(state, key, tries, until, () =>
       chain(
         pause(tries - 1),
         again(() =>
           chain(
-            refresh(state, key),
-            again(() => replace(state, key, tries + 1)),
+            refresh(state, key, until),
+            again(() => replace(state, key, tries + 1, until)),
           ),
         ),
       ),
@@ -117,9 +119,15 @@ function replace(state: SessionState, key: string, tries: number): MaybePromise<
 
 /**
  * Those of this process that met another writer go one after the other: together they would only make each other try again. An engine that
- * answers at once meets one of this process once.
+ * answers at once meets one of this process once. Whoever's time is over before its turn comes is told so by the store.
  */
-function inTurn(state: SessionState, key: string, tries: number, run: () => MaybePromise<void>): MaybePromise<void> {
+function inTurn(
+  state: SessionState,
+  key: string,
+  tries: number,
+  until: number,
+  run: () => MaybePromise<void>,
+): MaybePromise<void> {
   if (state.inTurn || (state.store.engine.synchronous && tries === 1)) return run()
   const mine = async (): Promise<void> => {
     state.inTurn = true
@@ -129,13 +137,13 @@ function inTurn(state: SessionState, key: string, tries: number, run: () => Mayb
       state.inTurn = false
     }
   }
-  return state.store.turns.take(key, mine, true)
+  return state.store.turns.take(key, mine, true, until)
 }
 
 /** Takes over what another writer left under our key; our changes stay on top. */
-function refresh(state: SessionState, key: string): MaybePromise<void> {
+function refresh(state: SessionState, key: string, until: number): MaybePromise<void> {
   const { generation } = state
-  return chain(state.store.load(key), (loaded) => {
+  return chain(state.store.load(key, undefined, until), (loaded) => {
     if (generation !== state.generation) return
     if (loaded === null) throw new SessionInterrupted()
     state.settle(loaded.cells)
@@ -244,7 +252,7 @@ function retire(
       state.settle(merged)
       state.rebase(merged, state.version)
       const seen = { key: old.key, version: loaded.version }
-      return chain(replace(state, key, 1), () =>
+      return chain(replace(state, key, 1, state.store.lastMoment()), () =>
         isFlushed() ? drop() : retire(state, seen, ours, whenGone, tries + 1),
       )
     })

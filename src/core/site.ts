@@ -1,4 +1,4 @@
-import { ImproperlyConfigured, SojournError } from '../errors.js'
+import { ImproperlyConfigured, SojournError, StoreUnavailable } from '../errors.js'
 import type { Decision } from './decide.js'
 import type { Part, PartName } from './part.js'
 import type { Scope } from './scope.js'
@@ -18,6 +18,8 @@ export interface Assembly {
   readonly random: (length: number, alphabet: string) => string
   /** Ends the sessions of a user where the engine stores none. */
   readonly cutoffs?: Cutoffs | null
+  /** Makes the tables that are missing. */
+  readonly migrate?: () => MaybePromise<void>
   readonly close: () => MaybePromise<void>
 }
 
@@ -32,6 +34,7 @@ export class Site {
   readonly sessions: Sessions
   readonly sessionCookie: SessionCookie
   readonly #listeners = new Map<keyof SiteEvents, Set<Listener<never>>>()
+  readonly #migrate: () => MaybePromise<void>
   readonly #close: () => MaybePromise<void>
 
   constructor(settings: ResolvedSettings, assembly: Assembly) {
@@ -42,6 +45,7 @@ export class Site {
     this.beginning = assembly.parts.filter((part) => part.begin !== undefined)
     this.sessions = new Sessions(this.store, assembly.cutoffs ?? null)
     this.sessionCookie = new SessionCookie(settings)
+    this.#migrate = assembly.migrate ?? (() => undefined)
     this.#close = assembly.close
   }
 
@@ -83,6 +87,18 @@ export class Site {
     const part = this.parts.find((each) => each.name === name)
     if (part === undefined) throw new ImproperlyConfigured(`'${name}' is not in the middleware setting of this site.`)
     return part as P
+  }
+
+  /**
+   * Makes the tables that are missing in the default database, and changes none that is there: `sojourn migrate` for this site. May run in
+   * several processes at once. Throws `StoreUnavailable`, with the driver's error as its cause.
+   */
+  async migrate(): Promise<void> {
+    try {
+      await this.#migrate()
+    } catch (cause) {
+      throw cause instanceof SojournError ? cause : new StoreUnavailable('The tables could not be made.', { cause })
+    }
   }
 
   /** Lets go of what the site opened itself: files and connections of URLs, not the handles it was given. */

@@ -26,6 +26,9 @@ const SHORTEST_KEY = 8
 const STORED_KEY = /^[A-Za-z0-9_-]{8,128}$/
 /** What a signed cookie may look like: it is its own data. */
 const SIGNED_KEY = /^[\x21-\x7e]{8,4096}$/
+/** A store is slow that takes this share of an operation's deadline, and a save may then take so many deadlines in all. */
+const SLOW = 0.2
+const SAVE_SHARE = 1.2
 const KEY_LENGTH = 32
 const KEY_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
@@ -45,6 +48,8 @@ export class Store {
   readonly #breaker: Breaker
   /** Milliseconds that an operation may take. */
   readonly #patience: number
+  /** Milliseconds that operations took of late, the last one for a quarter of it. */
+  #pace = 0
 
   constructor(
     engine: SessionEngine,
@@ -71,8 +76,9 @@ export class Store {
     return this.#random(KEY_LENGTH, KEY_ALPHABET)
   }
 
-  load(key: string, slide?: Slide): MaybePromise<Loaded | null> {
-    return this.#wellFormed(key) ? this.#ask('load', () => this.engine.load(key, slide)) : null
+  /** @param until a moment (`performance.now()`) at which it is given up, if that comes before its deadline */
+  load(key: string, slide?: Slide, until?: number): MaybePromise<Loaded | null> {
+    return this.#wellFormed(key) ? this.#ask('load', () => this.engine.load(key, slide), until) : null
   }
 
   /**
@@ -112,8 +118,19 @@ export class Store {
     return this.#ask('create', () => this.engine.create(key, record))
   }
 
-  save(key: string, record: SessionRecord, expected: Version): MaybePromise<Outcome> {
-    return this.#wellFormed(key) ? this.#ask('save', () => this.engine.save(key, record, expected)) : 'missing'
+  /** @param until as for `load` */
+  save(key: string, record: SessionRecord, expected: Version, until?: number): MaybePromise<Outcome> {
+    return this.#wellFormed(key) ? this.#ask('save', () => this.engine.save(key, record, expected), until) : 'missing'
+  }
+
+  /**
+   * When a save that begins now is given up, with all its tries and its waiting for others (`performance.now()`). Nothing limits it while
+   * the store is swift. While it is slow, each try would add two times what it takes, and a request with its load shall not wait for much
+   * more than two deadlines.
+   */
+  lastMoment(): number {
+    const isSlow = this.#pace > this.#patience * SLOW
+    return isSlow ? performance.now() + this.#patience * SAVE_SHARE : Number.POSITIVE_INFINITY
   }
 
   touch(key: string, expires: number): MaybePromise<'saved' | 'missing'> | null {
@@ -170,7 +187,8 @@ export class Store {
     return (this.engine.stateless ? SIGNED_KEY : STORED_KEY).test(key)
   }
 
-  #ask<T>(operation: string, run: () => MaybePromise<T>): MaybePromise<T> {
+  #ask<T>(operation: string, run: () => MaybePromise<T>, until = Number.POSITIVE_INFINITY): MaybePromise<T> {
+    if (performance.now() > until) throw this.#unavailable(operation, new Error('it was too slow for so many writers'))
     const breaker = this.#breaker
     if (!breaker.admits()) throw this.#unavailable(operation, new Error('it did not answer of late'))
     const { successes } = breaker
@@ -180,21 +198,26 @@ export class Store {
     } catch (error) {
       throw this.#failed(operation, error, successes, false)
     }
-    if (isPromise(answer)) return this.#within(operation, answer, successes)
+    if (isPromise(answer)) return this.#within(operation, answer, successes, until)
     breaker.succeeded()
     return answer
   }
 
-  #within<T>(operation: string, answer: Promise<T>, successes: number): Promise<T> {
+  #within<T>(operation: string, answer: Promise<T>, successes: number, until: number): Promise<T> {
+    const began = performance.now()
+    const patience = Math.min(this.#patience, until - began)
     return new Promise((resolve, reject) => {
       let isLate = false
       const timer = setTimeout(() => {
         isLate = true
-        reject(this.#failed(operation, new Error(`no answer within ${this.#patience} ms`), successes, true))
-      }, this.#patience)
+        this.#pace += (patience - this.#pace) / 4
+        const cause = new Error(`no answer within ${Math.round(patience)} ms`)
+        reject(this.#failed(operation, cause, successes, patience === this.#patience))
+      }, patience)
       answer.then(
         (value) => {
           clearTimeout(timer)
+          if (!isLate) this.#pace += (performance.now() - began - this.#pace) / 4
           // Also where it came too late: the store is back.
           this.#breaker.succeeded()
           resolve(value)

@@ -7,10 +7,15 @@ const PATIENCE = 10_000
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>()
 
-  /** Runs when those before are done. After 10 s of waiting it fails with `NestedTransact`, or `hurry`s: what runs must bear that. */
-  async take<R>(key: string, run: () => Promise<R>, hurry = false): Promise<R> {
+  /**
+   * Runs when those before are done. After 10 s of waiting it fails with `NestedTransact`, or `hurry`s: what runs must bear that.
+   *
+   * @param until a moment (`performance.now()`) at which its patience ends, if that comes before
+   */
+  async take<R>(key: string, run: () => Promise<R>, hurry = false, until = Number.POSITIVE_INFINITY): Promise<R> {
     const before = this.#last.get(key)
-    const mine = before === undefined ? run() : patiently(before, hurry).then(run)
+    const patience = Math.min(PATIENCE, until - performance.now())
+    const mine = before === undefined ? run() : patiently(before, hurry, patience).then(run)
     // Whoever comes next waits for all before, also if one of them lost patience.
     const last = Promise.allSettled([before, mine]).then(() => undefined)
     this.#last.set(key, last)
@@ -24,10 +29,10 @@ export class Turns {
   }
 }
 
-/** When something is over, however it ended; after 10 s fails with `NestedTransact`, or `hurry`s on. */
-export function patiently(other: Promise<unknown>, hurry = false): Promise<void> {
+/** When something is over, however it ended; without patience (10 s, in milliseconds) fails with `NestedTransact`, or `hurry`s on. */
+export function patiently(other: Promise<unknown>, hurry = false, patience = PATIENCE): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => (hurry ? resolve() : reject(new NestedTransact())), PATIENCE)
+    const timer = setTimeout(() => (hurry ? resolve() : reject(new NestedTransact())), patience)
     const over = (): void => {
       clearTimeout(timer)
       resolve()

@@ -18,7 +18,7 @@ export interface CachedDbEngineOptions {
 
 /** Milliseconds that a save waits for the cache. What takes longer is done behind its back. */
 const CACHE_TIMEOUT = 250
-/** Milliseconds after which what was taken out of the cache is taken out once more. */
+/** Milliseconds after which, give or take a half, what was taken out of the cache is taken out once more. */
 const AGAIN = 1000
 /** Copies that wait to be taken out of a cache that does not answer; past it the oldest is left to its own end. */
 const MOST_WAITING = 10_000
@@ -27,7 +27,7 @@ const MOST_WAITING = 10_000
  * Sessions in Django's table, beside a Django that keeps copies of them in a cache. Django's `backends.cached_db`, where a
  * save that the cache did not hear of is invisible, and a logged out visitor stays logged in there. Here the table alone
  * is asked, so that no answer is ever old; the copy in the cache is taken out after each save and each end of a session,
- * and Django makes itself a new one. While the cache does not answer, copies wait to be taken out until it does.
+ * and once more a moment later, and Django makes itself a new one. While the cache does not answer, copies wait to be taken out until it does.
  *
  * @example
  * ```ts
@@ -98,7 +98,7 @@ class CachedDbEngine implements SessionEngine {
     return chain(this.#db.delete(key, expected), (outcome) => {
       if (outcome === 'conflict') return outcome
       // Also where the row was gone: somebody else's copy of it may not be.
-      return chain(this.#copies.dropTwice(this.#key(key)), () => outcome)
+      return chain(this.#copies.drop(this.#key(key)), () => outcome)
     })
   }
 
@@ -125,7 +125,8 @@ class CachedDbEngine implements SessionEngine {
 class Copies {
   readonly #cache: Cache
   readonly #failed: (error: unknown) => void
-  readonly #waiting = new Set<string>()
+  /** Those to be taken out later, with the time since when; in the order of that. */
+  readonly #waiting = new Map<string, number>()
   #isDown = false
   #timer: ReturnType<typeof setTimeout> | null = null
 
@@ -134,20 +135,18 @@ class Copies {
     this.#failed = failed
   }
 
-  /** Takes a copy out: now, if the cache answers, else as soon as it does again. */
+  /**
+   * Takes a copy out, now if the cache answers, and once more a moment later, or when it does again: a Django that read the row just
+   * before it changed may put its copy there just after, for as long as the session lasts.
+   */
   drop(key: string): MaybePromise<void> {
-    return this.#isDown ? this.#later(key) : chain(this.#remove(key), () => undefined)
-  }
-
-  /** `drop`, and once more a moment later: a Django that read the row just before it went may put its copy there just after. */
-  dropTwice(key: string): MaybePromise<void> {
     this.#later(key)
-    return this.drop(key)
+    return this.#isDown ? undefined : chain(this.#remove(key), () => undefined)
   }
 
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    await this.#sweep()
+    await this.#sweep(0)
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
@@ -171,20 +170,30 @@ class Copies {
   }
 
   #later(key: string): void {
-    this.#waiting.add(key)
-    if (this.#waiting.size > MOST_WAITING) this.#waiting.delete(this.#waiting.values().next().value as string)
+    this.#waiting.delete(key)
+    this.#waiting.set(key, performance.now())
+    if (this.#waiting.size > MOST_WAITING) this.#waiting.delete(this.#waiting.keys().next().value as string)
+    this.#schedule()
+  }
+
+  #schedule(): void {
     if (this.#timer !== null) return
-    this.#timer = setTimeout(() => void this.#sweep(), AGAIN)
+    this.#timer = setTimeout(() => void this.#sweep(AGAIN / 2), AGAIN)
     this.#timer.unref?.()
   }
 
-  /** One at a time, and no further where the cache fails. */
-  async #sweep(): Promise<void> {
+  /** Takes out what waits for so many milliseconds: one at a time, and no further where the cache fails. */
+  async #sweep(age: number): Promise<void> {
     this.#timer = null
-    for (const key of [...this.#waiting]) {
+    const last = performance.now() - age
+    for (const [key, since] of [...this.#waiting]) {
+      if (since > last) break
+      // Meanwhile it may have begun to wait anew.
+      if (this.#waiting.get(key) !== since) continue
       this.#waiting.delete(key)
       if (!(await this.#remove(key))) return
     }
+    if (this.#waiting.size > 0) this.#schedule()
   }
 }
 

@@ -8,7 +8,7 @@ import { demoUsers } from '../../examples/site/users.js'
 import { launchChromium } from '../support/chromium.js'
 import { type SiteProcess, startSite } from './site-process.js'
 
-const PAGES = ['/', '/cart', '/checkout', '/preferences', '/session', '/login', '/nowhere']
+const PAGES = ['/', '/cart', '/checkout', '/preferences', '/session', '/devices', '/login', '/nowhere']
 const [ada] = demoUsers as [(typeof demoUsers)[0]]
 
 let launched: Awaited<ReturnType<typeof launchChromium>>
@@ -112,6 +112,31 @@ test('what a visitor did in the browser is all there after kill -9 and a new sta
   opened.push(() => thief.close())
   thief.cookies.set('sessionid', key as string)
   expect((await thief.get('/session.json')).json()).toMatchObject({ data: {} })
+})
+
+test('a user ends the session of another browser of theirs; it is anonymous, and this one goes on', async (context) => {
+  const phone = await visitor(context, {
+    userAgent:
+      'Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Mobile Safari/537.36',
+  })
+  const page = await visitor(context)
+  await fillCart(phone)
+  await logIn(phone)
+  await logIn(page)
+
+  await page.getByRole('link', { name: 'Devices' }).click()
+  const there = page.locator('.device').filter({ hasText: 'Chrome · Android' })
+  expect(await page.locator('.device[aria-current]').textContent()).toContain('Chrome · Linux')
+  await there.getByRole('button', { name: 'End this one: Chrome · Android' }).click()
+  expect(await page.getByRole('status').textContent()).toContain('That session is ended.')
+  expect(await there.count()).toBe(0)
+
+  await phone.goto('/')
+  expect(await greeting(phone)).toBe('Hello, Guest')
+  expect(await phone.getByRole('link', { name: 'Log in' }).count()).toBe(1)
+  expect(await cookie(phone)).toBeUndefined()
+  await page.goto('/')
+  expect(await greeting(page)).toBe('Hello, ada')
 })
 
 test('the cookie is nothing that a script of the page can read', async (context) => {

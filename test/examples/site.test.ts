@@ -6,6 +6,7 @@ import { memoryEngine } from 'sojourn/engines/memory'
 import { Client, type ClientResponse, type Served, serve, watched } from 'sojourn/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createApp } from '../../examples/site/app.js'
+import { deviceName } from '../../examples/site/device-name.js'
 import { siteSettings } from '../../examples/site/settings.js'
 import { languages, type TextName } from '../../examples/site/texts.js'
 import { demoUsers, ensureDemoUsers } from '../../examples/site/users.js'
@@ -39,6 +40,7 @@ async function visit(
     databases: { default: 'sqlite::memory:' },
     loginUrl: '/login',
     pbkdf2Iterations: 1000,
+    sessionUserIndex: true,
     ...settings,
   } as SettingsInput)
   opened.push(() => site.close())
@@ -199,6 +201,102 @@ describe('preferences', () => {
   })
 })
 
+describe('the page "devices"', () => {
+  /** Two browsers of ada's, the second of which looks at the page. */
+  async function twoDevices(settings: SettingsInput = {}): Promise<Record<'other' | 'visitor', Client>> {
+    const { served, visitor } = await visit(settings)
+    const other = visitorOf(served)
+    await logIn(other)
+    await logIn(visitor)
+    return { other, visitor }
+  }
+  const isLoggedIn = async (client: Client): Promise<boolean> => (await client.get('/checkout')).status === 200
+  const idsOf = ({ text }: ClientResponse): readonly (string | undefined)[] =>
+    [...text.matchAll(/name="id" value="([^"]+)"/g)].map(([, id]) => id)
+
+  test('is for who is logged in', async () => {
+    const { visitor } = await visit()
+    expect((await visitor.get('/')).text).not.toContain('href="/devices"')
+    expect((await visitor.get('/devices')).headers.location).toBe('/login?next=/devices')
+    await logIn(visitor)
+    expect((await visitor.get('/')).text).toContain('href="/devices"')
+  })
+
+  test('is not there without the list of sessions', async () => {
+    const { visitor } = await visit({ sessionUserIndex: false })
+    await logIn(visitor)
+    expect((await visitor.get('/')).text).not.toContain('href="/devices"')
+    expect((await visitor.get('/devices')).status).toBe(404)
+  })
+
+  test('lists both sessions and no part of a key, ends the other, and marks this one', async () => {
+    const { other, visitor } = await twoDevices()
+    const page = await visitor.get('/devices')
+    const ids = idsOf(page)
+    expect(ids).toHaveLength(2)
+    const keys = [other, visitor].map(({ cookies }) => cookies.get('sessionid') as string)
+    expect(keys.filter((key) => page.text.includes(key.slice(0, 6)))).toEqual([])
+    const [mine] = idsOf({
+      ...page,
+      text: /<li class="device" aria-current="true">.*?<\/li>/s.exec(page.text)?.[0] ?? '',
+    })
+    await visitor.post('/devices/end', { id: ids.find((id) => id !== mine) as string })
+    expect(idsOf(await visitor.get('/devices'))).toEqual([mine])
+    expect([await isLoggedIn(other), await isLoggedIn(visitor)]).toEqual([false, true])
+  })
+
+  test('ends this one as a logout does', async () => {
+    const { other, visitor } = await twoDevices()
+    const page = await visitor.get('/devices')
+    const [mine] = idsOf({
+      ...page,
+      text: /<li class="device" aria-current="true">.*?<\/li>/s.exec(page.text)?.[0] ?? '',
+    })
+    const ended = await visitor.post('/devices/end', { id: mine as string })
+    expect([ended.status, ended.headers.location]).toEqual([303, '/'])
+    expect([await isLoggedIn(other), await isLoggedIn(visitor)]).toEqual([true, false])
+  })
+
+  test('ends nothing of another user', async () => {
+    const { served, visitor } = await visit()
+    const [, grace] = demoUsers as readonly [unknown, (typeof demoUsers)[0]]
+    const stranger = visitorOf(served)
+    await logIn(visitor)
+    await submit(stranger, '/login', '/login', { ...grace })
+    const [id] = idsOf(await visitor.get('/devices'))
+    await submit(stranger, '/devices', '/devices/end', { id: id as string })
+    expect(await isLoggedIn(visitor)).toBe(true)
+  })
+
+  test.each(['db', 'memory', 'signed_cookies'] as const)('ends all others, on the engine %s', async (sessionEngine) => {
+    const { other, visitor } = await twoDevices({ sessionEngine })
+    const page = await visitor.get('/devices')
+    expect(idsOf(page)).toHaveLength(sessionEngine === 'signed_cookies' ? 0 : 2)
+    await visitor.post('/devices/end-others')
+    expect([await isLoggedIn(other), await isLoggedIn(visitor)]).toEqual([false, true])
+  })
+
+  test.each([
+    ['Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0', 'Firefox · Linux'],
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36 Edg/129.0.0.0',
+      'Edge · Windows',
+    ],
+    [
+      'Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Mobile Safari/537.36',
+      'Chrome · Android',
+    ],
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1',
+      'Safari · iPhone',
+    ],
+    ['<script>alert(1)</script>', ''],
+    ['', ''],
+  ])('calls a browser by its name: %s', (userAgent, name) => {
+    expect(deviceName(userAgent)).toBe(name)
+  })
+})
+
 describe('the cart', () => {
   test('loses nothing when six tabs add at the same moment', async () => {
     const engine = watched(memoryEngine(), { delay: 0 })
@@ -248,14 +346,22 @@ describe('the cart', () => {
 })
 
 describe('what is not let in', () => {
-  test.each(['/name', '/cart/add', '/cart/change', '/cart/remove', '/login', '/logout', '/preferences', '/checkout'])(
-    'a form without its token is refused: %s',
-    async (path) => {
-      const { visitor } = await visit()
-      await visitor.get('/')
-      expect((await visitor.post(path, { csrfmiddlewaretoken: '' })).status).toBe(403)
-    },
-  )
+  test.each([
+    '/name',
+    '/cart/add',
+    '/cart/change',
+    '/cart/remove',
+    '/login',
+    '/logout',
+    '/preferences',
+    '/checkout',
+    '/devices/end',
+    '/devices/end-others',
+  ])('a form without its token is refused: %s', async (path) => {
+    const { visitor } = await visit()
+    await visitor.get('/')
+    expect((await visitor.post(path, { csrfmiddlewaretoken: '' })).status).toBe(403)
+  })
 
   test('a wrong password', async () => {
     const { visitor } = await visit()
@@ -277,15 +383,16 @@ describe('what is not let in', () => {
 })
 
 test('every form that posts carries its token', async () => {
-  const { visitor } = await visit()
+  const { served, visitor } = await visit()
   const look = async (): Promise<readonly string[]> => {
     const pages = await Promise.all(
-      ['/', '/cart', '/checkout', '/preferences', '/login'].map((path) => visitor.get(path)),
+      ['/', '/cart', '/checkout', '/preferences', '/login', '/devices'].map((path) => visitor.get(path)),
     )
     return pages.flatMap(({ text }) => text.match(/<form\b.*?<\/form>/gs) ?? [])
   }
   await add(visitor, 'mug')
   const anonymous = await look()
+  await logIn(visitorOf(served))
   await logIn(visitor)
   const forms = [...anonymous, ...(await look())]
   const actions = new Set(forms.map((form) => /action="([^"]+)"/.exec(form)?.[1]))
@@ -294,6 +401,8 @@ test('every form that posts carries its token', async () => {
     '/cart/change',
     '/cart/remove',
     '/checkout',
+    '/devices/end',
+    '/devices/end-others',
     '/login',
     '/logout',
     '/name',
@@ -355,6 +464,14 @@ describe('the settings', () => {
     expect(siteSettings(env).secretKey).toBe(secretKey)
     expect(statSync(`${path}.secret-key`).mode & 0o777).toBe(0o600)
   })
+
+  test('the secret key of a site on a server is kept in the folder it was started from', () => {
+    const home = process.cwd()
+    process.chdir(folder())
+    opened.push(() => process.chdir(home))
+    const { secretKey } = siteSettings({ DATABASE_URL: 'postgres://site:hunter2@127.0.0.1/shop' })
+    expect(readFileSync('site.secret-key', 'utf8')).toBe(`${secretKey}\n`)
+  })
 })
 
 test('kill -9 and a new start on the same file: nothing is lost; after logout the old cookie is nobody', async () => {
@@ -388,6 +505,16 @@ test('kill -9 and a new start on the same file: nothing is lost; after logout th
   after.cookies.set('sessionid', key)
   expect(await dataOf(after)).toEqual({})
   expect((await after.get('/checkout')).status).toBe(302)
+})
+
+test('a database that is not there is a sentence, not a stack trace, and no password', async () => {
+  const start = startSite({ DATABASE_URL: 'postgres://site:hunter2@127.0.0.1:1/shop', SECRET_KEY: 'a given key' })
+  const message = await start.then(
+    () => '',
+    (error: unknown) => String(error),
+  )
+  expect(message).toContain('StoreUnavailable: The tables could not be made. (')
+  expect(message).not.toMatch(/hunter2|\n +at /)
 })
 
 test('a port that is taken is a sentence, not a stack trace', async () => {

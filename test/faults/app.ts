@@ -1,4 +1,5 @@
 /** The application in a process of its own. Its argument is `AppOptions`, as JSON. */
+import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, Socket } from 'node:net'
 import { isSessionUnavailable, sojourn } from '../../src/adapters/node.js'
@@ -45,7 +46,8 @@ const pages: Readonly<Record<string, Handler>> = {
     const owner = session.get('owner') ?? null
     if (owner !== null) {
       session.set(query.get('key') ?? '', Number(query.get('n')))
-      session.set(`${query.get('key')}_pad`, 'x'.repeat(Number(query.get('pad') ?? 0)))
+      // Text that no compression makes small, so that a full disk is noticed.
+      session.set(`${query.get('key')}_pad`, randomBytes(Number(query.get('pad') ?? 0)).toString('base64'))
     }
     return { owner }
   },
@@ -73,10 +75,14 @@ process.stdin.on('end', () => process.exit()).resume()
 
 async function settingsOf({ address, onStoreError, more }: AppOptions): Promise<SettingsInput> {
   const lean = { middleware: ['sessions'], sessionOnStoreError: onStoreError ?? 'error' } as const
-  // ioredis waits for ever for a server that is silent, unless it is told not to.
+  // Of itself ioredis waits for ever for a server that is silent, and up to two seconds before it looks for one that was away.
   if (address.engine === 'ioredis') {
     const { Redis } = await import('ioredis')
-    const client = new Redis(address.cache ?? '', { socketTimeout: 500, connectTimeout: 250 })
+    const client = new Redis(address.cache ?? '', {
+      socketTimeout: 500,
+      connectTimeout: 250,
+      retryStrategy: () => 100 + Math.random() * 50,
+    })
     const { settings } = await siteSettings({ ...address, engine: 'redis' })
     return { ...settings, ...lean, ...more, caches: { default: client } }
   }

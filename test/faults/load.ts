@@ -5,7 +5,7 @@ import { type Answer, Visitor } from './visitor.js'
 
 /** Milliseconds between an answer and the next question of the same visitor, on average. */
 const THINKING = 25
-/** Characters that a write brings along, so that a full disk is noticed. */
+/** Bytes that a write brings along, so that a full disk is noticed. */
 const PAD = 3000
 
 /** How many visitors of each kind. Those of `sharing` have one session, and each its own key in it. */
@@ -13,7 +13,8 @@ const VISITORS = { reading: 3, writing: 3, sharing: 3, comingAndGoing: 3, plain:
 
 /** A steady load of requests by visitors who remember what they were told, and what becomes of each. */
 export class Load {
-  readonly tally = new Tally()
+  /** Replaced when all are in: how they came in is not what is tried. */
+  tally = new Tally()
   /** From then on a session may be gone, as its server keeps nothing. */
   mayForget = false
   readonly #application: Application
@@ -54,20 +55,25 @@ export class Load {
 
   async #newMember(owner: string, key: string): Promise<Member> {
     const member = new Member(this, new Visitor(this.#application, this.tally), owner, key)
-    if (!(await member.login())) throw new Error(`Nobody can log in. ${this.#application.complaints}`)
+    // A process that has just begun, or a server that has just come back, may need a moment.
+    for (let tries = 0; !(await member.login()); tries++) {
+      if (tries === 50) throw new Error(`Nobody can log in. ${this.#application.complaints}`)
+      await sleep(100)
+    }
     return member
   }
 
   #memberBeside(other: Member, key: string): Member {
     const member = new Member(this, new Visitor(this.#application, this.tally), other.owner, key)
     member.visitor.cookie = other.visitor.cookie
+    member.isIn = true
     return member
   }
 
   #run(): void {
     const rest = [...this.#members]
     const some = (count: number): Member[] => rest.splice(0, count)
-    const roles: [Member[], (member: Member) => Promise<void>][] = [
+    const roles: [Member[], (member: Member) => Promise<unknown>][] = [
       [some(VISITORS.reading), (member) => member.read()],
       [some(VISITORS.writing), (member) => member.write()],
       [some(VISITORS.comingAndGoing), (member) => this.#comeAndGo(member)],
@@ -88,9 +94,9 @@ export class Load {
   }
 
   async #comeAndGo(member: Member): Promise<void> {
-    if (!member.isIn) return void (await member.login())
     await member.write()
     await member.read()
+    if (!member.isIn) return
     const { cookie } = member.visitor
     if (!(await member.logout())) return
     this.#ended.push(cookie)
@@ -111,6 +117,7 @@ export class Load {
 class Member {
   readonly visitor: Visitor
   readonly owner: string
+  /** Whether he has a session, for all he knows. */
   isIn = false
   readonly #load: Load
   readonly #key: string
@@ -125,7 +132,6 @@ class Member {
     this.visitor = visitor
     this.owner = owner
     this.#key = key
-    this.isIn = visitor.cookie !== ''
   }
 
   async login(): Promise<boolean> {
@@ -143,6 +149,7 @@ class Member {
 
   /** Whether the session was read, or is known to be gone. */
   async read(): Promise<boolean> {
+    if (!this.isIn) return this.login()
     const { answer } = await this.visitor.ask('read', `/read?key=${this.#key}`, (given) => {
       const wrong = this.#wrongOwner(given)
       if (wrong !== null) return wrong
@@ -154,12 +161,12 @@ class Member {
   }
 
   async write(): Promise<void> {
+    if (!this.isIn) return void (await this.login())
     const n = ++this.#tried
     const { outcome } = await this.visitor.ask('write', `/write?key=${this.#key}&n=${n}&pad=${PAD}`, (given) => {
       return this.#wrongOwner(given) ?? 'OK'
     })
     if (outcome === 'OK') this.#acknowledged = n
-    if (outcome === 'DECLARED') await this.login()
   }
 
   /** Whether it was acknowledged. */
@@ -172,7 +179,12 @@ class Member {
   }
 
   async plain(): Promise<void> {
-    await this.visitor.ask('plain', '/plain', ({ cookie }) => (cookie === undefined ? 'OK' : 'COOKIE_WIPED'))
+    await this.visitor.ask('plain', '/plain', ({ cookie }) => {
+      if (cookie === undefined) return 'OK'
+      if (!this.#load.mayForget) return 'COOKIE_WIPED'
+      this.#forget()
+      return 'OK'
+    })
   }
 
   leave(): void {

@@ -55,7 +55,9 @@ export class Tally {
   }
 
   counts(): ReadonlyMap<Outcome, number> {
-    const counts = outcomes.map((outcome) => [outcome, this.entries.filter((each) => each.outcome === outcome).length] as const)
+    const counts = outcomes.map(
+      (outcome) => [outcome, this.entries.filter((each) => each.outcome === outcome).length] as const,
+    )
     return new Map(counts.filter(([outcome, count]) => count > 0 || outcome === 'OK' || outcome === 'CLEAR_ERROR'))
   }
 

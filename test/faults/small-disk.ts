@@ -28,9 +28,9 @@ export class SmallDisk implements AsyncDisposable {
   /** `undefined` where one may not mount a disk: that takes root, with CAP_SYS_ADMIN. */
   static async mount(megabytes: number): Promise<SmallDisk | undefined> {
     const folder = await mkdtemp(join(tmpdir(), 'sojourn-disk-'))
-    const { code } = await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { cwd: '/' }).catch(
-      () => ({ code: 1 }),
-    )
+    const { code } = await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], {
+      cwd: '/',
+    }).catch(() => ({ code: 1 }))
     if (code !== 0) {
       await rmdir(folder)
       return undefined

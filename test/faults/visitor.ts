@@ -41,7 +41,11 @@ export class Visitor {
   }
 
   /** Asks, judges and notes. `judge` is for answers that are no errors; cookies are looked at before. */
-  async ask(kind: PageKind, path: string, judge: Judge): Promise<{ readonly answer: Answer; readonly outcome: Outcome }> {
+  async ask(
+    kind: PageKind,
+    path: string,
+    judge: Judge,
+  ): Promise<{ readonly answer: Answer; readonly outcome: Outcome }> {
     const began = performance.now()
     const sent = this.cookie
     const answer = await this.send(path)
@@ -57,7 +61,7 @@ export class Visitor {
     if (status === 0) return 'CRASH'
     if (status >= 200 && status < 300) {
       const judged = judge(answer)
-      const isKept = cookie === undefined || cookie === sent
+      const isKept = cookie === undefined || cookie === sent || answer.page.owner === null
       return judged === 'OK' && !isKept && (kind === 'read' || kind === 'write') ? 'COOKIE_WIPED' : judged
     }
     if (status === 503 && retryAfter !== undefined && kind !== 'plain') {

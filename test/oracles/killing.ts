@@ -29,7 +29,7 @@ export interface KillingResult {
   readonly seconds: number
   /** The longest that anybody waited, in milliseconds. */
   readonly longest: number
-  /** Milliseconds from the end of each start until each process has acknowledged something, the longest. */
+  /** Milliseconds from the end of each start until each process answers, the longest. */
   readonly recovery: number
 }
 
@@ -59,7 +59,7 @@ export async function killing(
       await victim?.kill()
       await sleep(DOWN)
       await victim?.start()
-      recovery = Math.max(recovery, await nextAcknowledgement(apps, round))
+      recovery = Math.max(recovery, await nextAnswers(apps, round))
       await sleep(AFTER)
     } finally {
       isOver = true
@@ -89,11 +89,11 @@ async function lookAtPlainPage(
   visitor.leave()
 }
 
-/** Milliseconds until each process has acknowledged something again. */
-async function nextAcknowledgement(apps: readonly App[], { lastAcknowledged }: Round): Promise<number> {
+/** Milliseconds until each process answers again. */
+async function nextAnswers(apps: readonly App[], { lastAnswered }: Round): Promise<number> {
   const began = performance.now()
-  while (apps.some((app) => (lastAcknowledged.get(app) ?? 0) < began)) {
-    if (performance.now() - began > 20_000) throw new Error('Nothing was acknowledged within 20 s of its return.')
+  while (apps.some((app) => (lastAnswered.get(app) ?? 0) < began)) {
+    if (performance.now() - began > 20_000) throw new Error('Not all processes answer within 20 s of its return.')
     await sleep(5)
   }
   return performance.now() - began

@@ -32,8 +32,8 @@ interface Lane {
  * one round: its lists grow, and with them what a save has to write.
  */
 export class Round {
-  /** When each process last acknowledged something. */
-  readonly lastAcknowledged = new Map<App, number>()
+  /** When each process last answered as if its store was there. */
+  readonly lastAnswered = new Map<App, number>()
   readonly #options: RoundOptions
   readonly #visitor: Visitor
   readonly #counters: readonly Lane[]
@@ -86,10 +86,9 @@ export class Round {
           const think = (random() * LONGEST_THOUGHT).toFixed(1)
           const { ending, page } = await lane.visitor.ask(app, lane.ask(op, Number(think)))
           lane.attempts.push({ op, ending, count: page['count'] as number | undefined })
-          if (ending === 'acknowledged') {
-            lane.acknowledged++
-            this.lastAcknowledged.set(app, performance.now())
-          } else await sleep(PAUSE)
+          if (ending !== 'unknown') this.lastAnswered.set(app, performance.now())
+          if (ending === 'acknowledged') lane.acknowledged++
+          else await sleep(PAUSE)
         }
       }),
     )

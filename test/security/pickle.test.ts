@@ -117,6 +117,7 @@ describe('T30: a pickle that would fill the memory', () => {
       'one text of 100 KB, a thousand times',
       `}(X\x01\0\0\0aX${uint32(100_000)}${'x'.repeat(100_000)}\x94${'\x94X\x01\0\0\0ah\0'.repeat(1000)}u.`,
     ],
+    ['one text of 4 MB', `}X\x01\0\0\0aX${uint32(4 * million)}${'\xc3\xa9'.repeat(2 * million)}s.`],
     ['a number of 2 GB', `}X\x01\0\0\0a\x8b${uint32(2 ** 31 - 1)}`],
     ['a number of -1 bytes', `}X\x01\0\0\0a\x8b${uint32(2 ** 32 - 1)}s.`],
     ['a number of a million bytes, all there', `}X\x01\0\0\0a\x8b${uint32(million)}${'\x7f'.repeat(million)}s.`],

@@ -215,7 +215,14 @@ async function byUrl(url: string): Promise<Handle> {
 
 async function postgresJs(url: string): Promise<Handle> {
   const { default: postgres } = await import('postgres')
-  const sql = postgres(url, { onnotice: () => undefined, fetch_types: false })
+  const sql = postgres(url, {
+    onnotice: () => undefined,
+    // A connection that is lost while the driver asks for types ends the process: nobody hears of that rejection.
+    fetch_types: false,
+    // Seconds. By itself it waits for longer with each failure, and is not back when its server is.
+    backoff: 0.1 as unknown as boolean,
+    connect_timeout: 1,
+  })
   return { handle: sql, close: () => sql.end({ timeout: 1 }) }
 }
 

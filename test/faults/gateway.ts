@@ -7,7 +7,7 @@ export type Spoiling = 'slow' | 'cut' | 'swallow'
 const DELAY = 200
 
 /** A door on the loopback before a server, which one can spoil. */
-export class Proxy implements AsyncDisposable {
+export class Gateway implements AsyncDisposable {
   readonly port: number
   spoiling: Spoiling | null = null
   readonly #server: Server
@@ -19,7 +19,7 @@ export class Proxy implements AsyncDisposable {
     this.port = (server.address() as AddressInfo).port
   }
 
-  static async before(port: number): Promise<Proxy> {
+  static async before(port: number): Promise<Gateway> {
     const sockets = new Set<Socket>()
     const server = createServer((near) => {
       const far = connect(port, '127.0.0.1')
@@ -29,12 +29,12 @@ export class Proxy implements AsyncDisposable {
         socket.on('error', () => undefined)
         socket.on('close', () => sockets.delete(socket))
       }
-      joinThem(near, far, () => proxy.spoiling)
+      joinThem(near, far, () => gateway.spoiling)
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    const proxy = new Proxy(server, sockets)
-    return proxy
+    const gateway = new Gateway(server, sockets)
+    return gateway
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,11 @@
+import { authTables } from './auth/part.js'
+import { inOrder } from './core/maybe.js'
+import type { MaybePromise } from './core/types.js'
+import type { Database } from './databases/database.js'
+import { sessionTables } from './engines/db.js'
+import { userIndexTables } from './engines/user-index.js'
+
+/** Makes the tables of a site that are not there yet, and changes none that is. */
+export function makeTables(database: Database): MaybePromise<void> {
+  return inOrder([sessionTables, authTables, userIndexTables].map((make) => () => make(database)))
+}

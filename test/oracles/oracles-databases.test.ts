@@ -1,0 +1,3 @@
+import { oracleClaims } from './claims.js'
+
+await oracleClaims(['postgres', 'postgres-js', 'mariadb', 'cached_db'])

@@ -1,0 +1,3 @@
+import { oracleClaims } from './claims.js'
+
+await oracleClaims(['memory', 'locmem', 'file', 'sqlite'])
