@@ -13,7 +13,8 @@
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Site, SojournError, sojourn } from 'sojourn'
+import { setTimeout } from 'node:timers/promises'
+import { type Site, SojournError, StoreUnavailable, sojourn } from 'sojourn'
 import { createApp } from './app.js'
 import { storeName } from './page.js'
 import { siteSettings } from './settings.js'
@@ -34,13 +35,13 @@ async function start(): Promise<void> {
   const site = sojourn(siteSettings())
   const { sessionEngine, sessionFilePath } = site.settings
   if (sessionEngine === 'file' && sessionFilePath !== null) mkdirSync(sessionFilePath, { recursive: true, mode: 0o700 })
-  await site.migrate()
   const began = performance.now()
-  const made = await ensureDemoUsers(site)
+  const made = await prepare(site).catch(async (error: unknown) => {
+    await site.close()
+    throw error
+  })
   if (made > 0)
     console.log(`Made ${made} users in ${Math.round(performance.now() - began)} ms; next time they are there.`)
-
-  await meetStore(site)
 
   const server = createServer(createApp(site))
   server.on('error', (error: NodeJS.ErrnoException) => {
@@ -65,18 +66,18 @@ async function start(): Promise<void> {
   process.once('SIGTERM', stop)
 }
 
-/** Has drivers loaded and connected before the first visitor comes. A store that is down is told of, and no reason not to start. */
-async function meetStore(site: Site): Promise<void> {
-  let failure: unknown
-  for (let tries = 0; tries < 3; tries++) {
-    try {
-      await site.sessions.open().exists('nobody-has-this-key')
-      return
-    } catch (error) {
-      failure = error
-    }
+/** Makes tables and users that are missing, and asks the session store once: its driver is then loaded before the first visitor comes. */
+async function prepare(site: Site, tries = 5): Promise<number> {
+  try {
+    await site.migrate()
+    await site.sessions.open().exists('nobody-has-this-key')
+    return await ensureDemoUsers(site)
+  } catch (error) {
+    // A machine that has just begun may be too slow for the quarter of a second that a connection may take.
+    if (tries === 1 || !(error instanceof StoreUnavailable)) throw error
+    await setTimeout(300)
+    return prepare(site, tries - 1)
   }
-  console.error(`Until the session store answers, pages are 503: ${String(failure)}`)
 }
 
 function survival(site: Site): string {

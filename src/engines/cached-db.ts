@@ -18,8 +18,8 @@ export interface CachedDbEngineOptions {
 
 /** Milliseconds that a save waits for the cache. What takes longer is done behind its back. */
 const CACHE_TIMEOUT = 250
-/** Milliseconds after which, give or take a half, what was taken out of the cache is taken out once more. */
-const AGAIN = 1000
+/** Milliseconds, or up to twice as many, after which what was taken out of the cache is taken out once more. */
+const AGAIN = 500
 /** Copies that wait to be taken out of a cache that does not answer; past it the oldest is left to its own end. */
 const MOST_WAITING = 10_000
 
@@ -125,8 +125,10 @@ class CachedDbEngine implements SessionEngine {
 class Copies {
   readonly #cache: Cache
   readonly #failed: (error: unknown) => void
-  /** Those to be taken out later, with the time since when; in the order of that. */
-  readonly #waiting = new Map<string, number>()
+  /** Those to be taken out at the next sweep. */
+  #due = new Set<string>()
+  /** Those to be taken out at the one after it. */
+  #waiting = new Set<string>()
   #isDown = false
   #timer: ReturnType<typeof setTimeout> | null = null
 
@@ -146,7 +148,8 @@ class Copies {
 
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    await this.#sweep(0)
+    await this.#sweep()
+    await this.#sweep()
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
@@ -170,30 +173,29 @@ class Copies {
   }
 
   #later(key: string): void {
-    this.#waiting.delete(key)
-    this.#waiting.set(key, performance.now())
-    if (this.#waiting.size > MOST_WAITING) this.#waiting.delete(this.#waiting.keys().next().value as string)
+    this.#waiting.add(key)
+    if (this.#waiting.size > MOST_WAITING) this.#waiting.delete(this.#waiting.values().next().value as string)
     this.#schedule()
   }
 
   #schedule(): void {
     if (this.#timer !== null) return
-    this.#timer = setTimeout(() => void this.#sweep(AGAIN / 2), AGAIN)
+    this.#timer = setTimeout(() => void this.#sweep(), AGAIN)
     this.#timer.unref?.()
   }
 
-  /** Takes out what waits for so many milliseconds: one at a time, and no further where the cache fails. */
-  async #sweep(age: number): Promise<void> {
+  /** One at a time; where the cache fails the others wait on. */
+  async #sweep(): Promise<void> {
     this.#timer = null
-    const last = performance.now() - age
-    for (const [key, since] of [...this.#waiting]) {
-      if (since > last) break
-      // Meanwhile it may have begun to wait anew.
-      if (this.#waiting.get(key) !== since) continue
-      this.#waiting.delete(key)
-      if (!(await this.#remove(key))) return
+    const due = this.#due
+    this.#due = this.#waiting
+    this.#waiting = new Set()
+    let fails = false
+    for (const key of due) {
+      if (fails) this.#later(key)
+      else fails = !(await this.#remove(key))
     }
-    if (this.#waiting.size > 0) this.#schedule()
+    if (this.#due.size > 0) this.#schedule()
   }
 }
 

@@ -5,8 +5,11 @@ import { floatText, MAX_DIGITS } from './python-number.js'
 
 /** As deep as JSON is read. */
 const MAX_DEPTH = 1000
-/** Lists and dicts that wait on the stack for what they belong to. Python writes at most a thousand at a time, in tuples more. */
-const MAX_WAITING = 2 ** 14
+/**
+ * What may wait on the stack for what it belongs to. Python puts a thousand into a list or dict at a time; only tuples wait for the
+ * last of their members.
+ */
+const MAX_STACK = 2 ** 15
 /** A pickle of plain data takes less than this for each character of JSON; empty texts with a large number in the memo take most. */
 const MOST_BYTES = 4
 /** More bytes hold a number of more than 4,300 digits. */
@@ -18,7 +21,8 @@ const MAX_LONG_BYTES = 1786
  * ever looked up, made or called. `null` for bytes that are no pickle, and for the pickle of something other than a dict.
  *
  * Throws `PickleRefused` for pickles that hold anything else, a list that contains itself included, and `SessionTooLarge` for more than
- * `maxCharacters` of JSON or a thousand levels. Takes time and memory by the length of the input, whatever it refers to how often.
+ * `maxCharacters` of JSON, a thousand levels or a tuple of 32,768. Takes time and memory by the length of the input, however often it
+ * refers to one thing.
  */
 export function readPickle(bytes: Uint8Array, maxCharacters: number = 2 ** 20): Map<string, string> | null {
   try {
@@ -89,7 +93,6 @@ class PickleReader {
   #left: number
   #at = 0
   #frameEnd = 0
-  #waiting = 0
   readonly #stack: Item[] = []
   readonly #marks: number[] = []
   /** Nothing below it is taken from the stack. */
@@ -256,19 +259,18 @@ class PickleReader {
 
   #pushContainer(container: Container): void {
     this.#spend(2)
-    if (++this.#waiting > MAX_WAITING) throw this.#tooLarge()
     this.#stack.push(container)
   }
 
   /** Each character is paid for when it is pushed, again for each reference: what a memo can multiply is bounded. */
   #spend(characters: number): void {
     this.#left -= characters
-    if (this.#left < 0) throw this.#tooLarge()
+    if (this.#left < 0 || this.#stack.length >= MAX_STACK) throw this.#tooLarge()
   }
 
   #tooLarge(): SessionTooLarge {
     return new SessionTooLarge(
-      `A pickled session is more than ${this.#maxCharacters} bytes of JSON, or ${MAX_DEPTH} levels deep; it was not read and is left as it is.`,
+      `A pickled session is more than ${this.#maxCharacters} bytes of JSON, ${MAX_DEPTH} levels or ${MAX_STACK} members of a tuple; it was not read and is left as it is.`,
     )
   }
 
@@ -297,7 +299,7 @@ class PickleReader {
 
   #drop(from: number): void {
     if (from < this.#fence) malformed()
-    while (this.#stack.length > from) if (typeof this.#stack.pop() !== 'string') this.#waiting--
+    this.#stack.length = from
   }
 
   #collect(kind: 'list' | 'tuple' | 'dict', from: number): void {
@@ -327,7 +329,6 @@ class PickleReader {
         if (isKey) throw new PickleRefused('a key that is a tuple')
         parts.push(item.text())
         container.height = Math.max(container.height, item.height + 1)
-        this.#waiting--
       }
     }
     if (container.height > MAX_DEPTH) throw this.#tooLarge()

@@ -109,6 +109,15 @@ test('T16: a copy that a Django makes just after the end is taken out once more'
   expect(await trouble.inner.has(COPY)).toBe(false)
 })
 
+test('and so is one that it makes just after a save, which would be old until the session ends', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  await engine.create(KEY, record({ a: '1' }))
+  await engine.save(KEY, record({ a: '2' }))
+  djangoCaches('{"a":1}')
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(await trouble.inner.has(COPY)).toBe(false)
+})
+
 test('a cache that hangs holds a save up once, for a quarter of a second', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   await engine.create(KEY, record({ a: '1' }))

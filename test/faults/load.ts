@@ -13,8 +13,7 @@ const VISITORS = { reading: 3, writing: 3, sharing: 3, comingAndGoing: 3, plain:
 
 /** A steady load of requests by visitors who remember what they were told, and what becomes of each. */
 export class Load {
-  /** Replaced when all are in: how they came in is not what is tried. */
-  tally = new Tally()
+  readonly tally = new Tally()
   /** From then on a session may be gone, as its server keeps nothing. */
   mayForget = false
   readonly #application: Application
@@ -35,6 +34,8 @@ export class Load {
     const shared = await load.#newMember('visitors', 's0')
     load.#members.push(shared)
     for (let i = 1; i < VISITORS.sharing; i++) load.#members.push(load.#memberBeside(shared, `s${i}`))
+    // How they came in is not what is tried.
+    load.tally.entries.length = 0
     load.#run()
     return load
   }

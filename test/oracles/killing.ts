@@ -4,7 +4,7 @@ import { total, type Verdict } from './history.js'
 import { randomFrom } from './random.js'
 import { Round } from './round.js'
 import type { RunningSubject } from './subjects.js'
-import { Forbidden, Visitor } from './visitor.js'
+import { BUDGET, Forbidden, Visitor } from './visitor.js'
 
 /** Milliseconds of load before a kill, at least; and up to so many more. */
 const BEFORE = 200
@@ -48,11 +48,12 @@ export async function killing(
   const rounds: Round[] = []
   const began = performance.now()
   let recovery = 0
+  let slowness = 0
   for (let kill = 0; kill < kills; kill++) {
     const round = await Round.begin({ apps, forbidden, random, counters: clients, adders: ADDERS })
     rounds.push(round)
     let isOver = false
-    const load = Promise.all([round.run(() => !isOver), lookAtPlainPage(apps, round, forbidden, () => !isOver)])
+    const load = Promise.all([round.run(() => !isOver), longestPlainPage(apps, round, forbidden, () => !isOver)])
     try {
       const victim = victims[kill % victims.length]
       await sleep(BEFORE + random() * VARIES)
@@ -63,23 +64,27 @@ export async function killing(
       await sleep(AFTER)
     } finally {
       isOver = true
-      await load
+      slowness = Math.max(slowness, (await load)[1])
     }
   }
   const verdicts: Verdict[] = []
   for (const round of rounds) verdicts.push(await round.verdict())
+  forbidden.hangs += rounds.flatMap((round) => round.slow).filter((wait) => wait > BUDGET + slowness).length
   const longest = Math.max(...rounds.map((round) => round.longest))
   const seconds = (performance.now() - began) / 1000
   return { kills, verdict: total(verdicts), forbidden, seconds, longest, recovery }
 }
 
-/** Asks for the page that has no use for a session, with a session's cookie. */
-async function lookAtPlainPage(
+/**
+ * Asks for the page that has no use for a session, with a session's cookie; the longest it took, in milliseconds. So long
+ * this machine was busy with something else, and a page of the session may have waited for that besides.
+ */
+async function longestPlainPage(
   apps: readonly App[],
   round: Round,
   forbidden: Forbidden,
   more: () => boolean,
-): Promise<void> {
+): Promise<number> {
   const visitor = new Visitor(forbidden)
   visitor.cookie = round.cookie
   while (more()) {
@@ -87,6 +92,8 @@ async function lookAtPlainPage(
     await sleep(20)
   }
   visitor.leave()
+  forbidden.hangs += visitor.slow.length
+  return visitor.longest
 }
 
 /** Milliseconds until each process answers again. */

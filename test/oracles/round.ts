@@ -71,6 +71,11 @@ export class Round {
     return this.#visitor.cookie
   }
 
+  /** How long those waited that waited for too long, in milliseconds. */
+  get slow(): readonly number[] {
+    return this.#lanes.flatMap(({ visitor }) => visitor.slow)
+  }
+
   get #lanes(): readonly Lane[] {
     return [...this.#counters, ...this.#adders]
   }

@@ -14,7 +14,7 @@ export class Forbidden {
   silentAnonymous = 0
   /** A session cookie that was taken away or replaced. */
   cookiesWiped = 0
-  /** An answer that took more than the budget, or did not come. */
+  /** An answer that took longer than the budget while something failed, or that did not come at all. */
   hangs = 0
   /** An error that does not say when to come back. */
   unclearErrors = 0
@@ -49,6 +49,8 @@ export class Visitor {
   cookie = ''
   /** The longest that an answer took, in milliseconds. */
   longest = 0
+  /** How long those answers took that were above the budget. */
+  readonly slow: number[] = []
   /** Logging out is what is being tried: to have no session is no fault then. */
   mayEnd = false
   readonly #forbidden: Forbidden
@@ -73,7 +75,8 @@ export class Visitor {
     const answer = await this.#send(app, path).catch(() => undefined)
     const milliseconds = performance.now() - begin
     this.longest = Math.max(this.longest, milliseconds)
-    if (milliseconds > BUDGET) this.#forbidden.hangs++
+    if (milliseconds >= PATIENCE) this.#forbidden.hangs++
+    else if (milliseconds > BUDGET) this.slow.push(milliseconds)
     if (answer === undefined) {
       if (!wasDown && !app.isDown) this.#forbidden.crashes++
       return { ending: 'unknown', status: 0, page: {}, setCookie: undefined, milliseconds }

@@ -1,0 +1,4 @@
+import { claimsOf } from './claims.js'
+
+await claimsOf('file')
+await claimsOf('sqlite')
