@@ -22,6 +22,7 @@ export class Connection {
   #text = ''
   #next: ((answer: Answer) => void) | null = null
   #failed: (error: Error) => void = () => undefined
+  #isClosed = false
 
   constructor(port: number) {
     this.#socket = connect({
@@ -37,14 +38,19 @@ export class Connection {
       },
     })
     this.#socket.on('error', (error) => this.#failed(error))
-    this.#socket.on('close', () => this.#failed(new Error('The server closed the connection.')))
+    this.#socket.on('close', () => {
+      this.#isClosed = true
+      this.#failed(closed())
+    })
   }
 
   /** Calls `next` with the answer. Only one request may be under way. */
   send(request: Buffer, next: (answer: Answer) => void, failed: (error: Error) => void): void {
     this.#next = next
     this.#failed = failed
-    this.#socket.write(request)
+    // A server closes what was idle for some seconds, and nobody would be told again.
+    if (this.#isClosed) failed(closed())
+    else this.#socket.write(request)
   }
 
   ask(request: Buffer): Promise<Answer> {
@@ -70,6 +76,10 @@ export class Connection {
     this.#next = null
     next?.({ status: Number(text.slice(9, 12)), head: text.slice(0, blank), body: text.slice(start, start + length) })
   }
+}
+
+function closed(): Error {
+  return new Error('The server closed the connection.')
 }
 
 function contentLength(text: string): number {

@@ -129,23 +129,30 @@ async function look({ times, ...target }: Target & { times: number }): Promise<L
  * not there in the end.
  */
 async function lose({ port, clients, times }: Counting): Promise<number> {
-  const first = new Connection(port)
-  const opened = Array.from({ length: clients }, () => new Connection(port))
-  try {
-    let cookie = cookiesOf(await first.ask(requestBytes('/prepare/small', null)))
-    const run = async (connection: Connection, client: number): Promise<void> => {
-      for (let i = 0; i < times; i++) {
-        const answer = await connection.ask(requestBytes(`/count/${client}`, cookie))
-        cookie = cookiesOf(answer) ?? cookie
-      }
+  const ask = async (path: string, cookie: string | null): Promise<Answer> => {
+    const connection = new Connection(port)
+    try {
+      return await connection.ask(requestBytes(path, cookie))
+    } finally {
+      connection.close()
     }
-    await Promise.all(opened.map(run))
-    const { status, body } = await first.ask(requestBytes('/counted', cookie))
-    if (status !== 200 || !/^\d+$/.test(body)) throw new Error(`The counts cannot be read: ${status} ${body}`)
-    return clients * times - Number(body)
-  } finally {
-    for (const connection of [first, ...opened]) connection.close()
   }
+  const opened = Array.from({ length: clients }, () => new Connection(port))
+  let cookie = cookiesOf(await ask('/prepare/small', null))
+  const run = async (connection: Connection, client: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      const answer = await connection.ask(requestBytes(`/count/${client}`, cookie))
+      cookie = cookiesOf(answer) ?? cookie
+    }
+  }
+  try {
+    await Promise.all(opened.map(run))
+  } finally {
+    for (const connection of opened) connection.close()
+  }
+  const { status, body } = await ask('/counted', cookie)
+  if (status !== 200 || !/^\d+$/.test(body)) throw new Error(`The counts cannot be read: ${status} ${body}`)
+  return clients * times - Number(body)
 }
 
 function requestsOf({ path, cookies }: Target): readonly Buffer[] {

@@ -52,7 +52,7 @@ export function preload(state: SessionState): MaybePromise<void> {
 /** Stores the session: a new record where it has no key, else a compare-and-set on what was loaded. */
 export function save(state: SessionState): MaybePromise<void> {
   return chain(load(state), () =>
-    state.key === null ? create(state) : replace(state, state.key, 1, state.store.lastMoment()),
+    state.key === null ? create(state) : replace(state, state.key, 1, performance.now()),
   )
 }
 
@@ -95,21 +95,23 @@ export function saveAt(state: SessionState, key: string, until?: number): MaybeP
   })
 }
 
-function replace(state: SessionState, key: string, tries: number, until: number): MaybePromise<void> {
+/** @param began when the first try began: all together have their time (`Store.lastMoment`) */
+function replace(state: SessionState, key: string, tries: number, began: number, until?: number): MaybePromise<void> {
   const { generation } = state
   return chain(saveAt(state, key, until), (isDone): MaybePromise<void> => {
     if (isDone) return
     if (tries === TRIES) throw new SessionConflict(tries)
+    const end = state.store.lastMoment(began)
     // Someone saved since we loaded: lay our changes over theirs and try again. If this session was flushed, there is nothing to lay.
     const again = (next: () => MaybePromise<void>) => (): MaybePromise<void> =>
       generation === state.generation ? next() : undefined
-    return inTurn(state, key, tries, until, () =>
+    return inTurn(state, key, tries, end, () =>
       chain(
         pause(tries - 1),
         again(() =>
           chain(
-            refresh(state, key, until),
-            again(() => replace(state, key, tries + 1, until)),
+            refresh(state, key, end),
+            again(() => replace(state, key, tries + 1, began, end)),
           ),
         ),
       ),
@@ -252,7 +254,7 @@ function retire(
       state.settle(merged)
       state.rebase(merged, state.version)
       const seen = { key: old.key, version: loaded.version }
-      return chain(replace(state, key, 1, state.store.lastMoment()), () =>
+      return chain(replace(state, key, 1, performance.now()), () =>
         isFlushed() ? drop() : retire(state, seen, ours, whenGone, tries + 1),
       )
     })

@@ -27,7 +27,7 @@ const STORED_KEY = /^[A-Za-z0-9_-]{8,128}$/
 /** What a signed cookie may look like: it is its own data. */
 const SIGNED_KEY = /^[\x21-\x7e]{8,4096}$/
 /** A store is slow that takes this share of an operation's deadline, and a save may then take so many deadlines in all. */
-const SLOW = 0.2
+const SLOW = 0.15
 const SAVE_SHARE = 1.2
 const KEY_LENGTH = 32
 const KEY_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
@@ -124,13 +124,12 @@ export class Store {
   }
 
   /**
-   * When a save that begins now is given up, with all its tries and its waiting for others (`performance.now()`). Nothing limits it while
-   * the store is swift. While it is slow, each try would add two times what it takes, and a request with its load shall not wait for much
-   * more than two deadlines.
+   * When a save is given up that began then, with all its tries and its waiting for others (both `performance.now()`). Nothing limits it
+   * while the store is swift. While it is slow, each writer before it adds two times what an operation takes, and a request with its load
+   * shall not wait for much more than two deadlines.
    */
-  lastMoment(): number {
-    const isSlow = this.#pace > this.#patience * SLOW
-    return isSlow ? performance.now() + this.#patience * SAVE_SHARE : Number.POSITIVE_INFINITY
+  lastMoment(began: number): number {
+    return this.#pace > this.#patience * SLOW ? began + this.#patience * SAVE_SHARE : Number.POSITIVE_INFINITY
   }
 
   touch(key: string, expires: number): MaybePromise<'saved' | 'missing'> | null {

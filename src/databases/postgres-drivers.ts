@@ -93,7 +93,7 @@ export class SqlDriver implements Driver {
 
   async ask(text: string, name: string | undefined, values: readonly Value[]): Promise<Answer> {
     // Without effect where its owner said `prepare: false`.
-    const rows = await this.#sql.unsafe(text, values as never[], { prepare: name !== undefined })
+    const rows = await this.#sql.unsafe(text, values.map(listAsText) as never[], { prepare: name !== undefined })
     return { rows: Array.from(rows) as Row[], count: rows.count }
   }
 
@@ -102,4 +102,9 @@ export class SqlDriver implements Driver {
   }
 
   async close(): Promise<void> {}
+}
+
+/** A list as PostgreSQL writes arrays. Told `fetch_types: false`, postgres.js does not know how; text it passes on as it is. */
+function listAsText(value: Value): Value {
+  return Array.isArray(value) ? `{${value.map((each: string) => JSON.stringify(each)).join()}}` : value
 }

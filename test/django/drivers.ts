@@ -13,6 +13,8 @@ const modules = {
 
 export type DriverPackage = keyof typeof modules
 
+const asked = new Map<string, Promise<string | undefined>>()
+
 /**
  * What is missing for the Django of a suite to use these drivers, which are compiled for Debian's own Python; installed first
  * if we may. For `describe.skipIf(missing !== undefined)`.
@@ -23,11 +25,19 @@ export async function missingDriver(
 ): Promise<string | undefined> {
   const home = await findDjango(suite)
   if ('missing' in home) return home.missing
-  const missing = await need(packages)
-  if (missing !== undefined) return missing
   for (const name of packages) {
-    const { code } = await run(home.python, ['-c', `import ${modules[name]}`])
-    if (code !== 0) return `${name} is installed, but ${home.python} does not find it`
+    const key = `${home.python} ${name}`
+    const search = asked.get(key) ?? find(home.python, name)
+    asked.set(key, search)
+    const missing = await search
+    if (missing !== undefined) return missing
   }
   return undefined
+}
+
+async function find(python: string, name: DriverPackage): Promise<string | undefined> {
+  const missing = await need(name)
+  if (missing !== undefined) return missing
+  const { code } = await run(python, ['-c', `import ${modules[name]}`])
+  return code === 0 ? undefined : `${name} is installed, but ${python} does not find it`
 }

@@ -6,9 +6,11 @@ import { isSessionUnavailable, sojourn } from '../../src/adapters/node.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { type StoreAddress, siteSettings } from '../support/engines.js'
 import type { AppOptions } from './application.js'
+import { noteLags } from './lag.js'
 
 const options = JSON.parse(process.argv[2] ?? '') as AppOptions
 
+const lags = noteLags()
 /** When a connection to anywhere was begun, in milliseconds since 1970. */
 const connects: number[] = []
 const { connect } = Socket.prototype
@@ -29,7 +31,7 @@ type Handler = (request: IncomingMessage, query: URLSearchParams) => object | Pr
 const pages: Readonly<Record<string, Handler>> = {
   /** Has no use for a session. */
   '/plain': () => ({}),
-  '/connects': () => ({ connects }),
+  '/notes': () => ({ connects, lags }),
   '/login': async ({ session }, query) => {
     const owner = query.get('owner')
     session.clear()
@@ -44,7 +46,7 @@ const pages: Readonly<Record<string, Handler>> = {
   },
   '/write': ({ session }, query) => {
     const owner = session.get('owner') ?? null
-    if (owner !== null) {
+    if (owner !== null || query.has('anyway')) {
       session.set(query.get('key') ?? '', Number(query.get('n')))
       // Text that no compression makes small, so that a full disk is noticed.
       session.set(`${query.get('key')}_pad`, randomBytes(Number(query.get('pad') ?? 0)).toString('base64'))

@@ -3,12 +3,20 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { repositoryRoot } from '../../tools/report.js'
 import type { StoreAddress } from '../support/engines.js'
+import type { Lag } from './lag.js'
 
 export interface AppOptions {
   readonly address: StoreAddress
   readonly onStoreError?: 'error' | 'read-only'
   /** Other settings, as far as JSON holds them. */
   readonly more?: Readonly<Record<string, unknown>>
+}
+
+/** What a process noted of itself. */
+export interface Notes {
+  /** When it began to connect to something, in milliseconds since 1970. */
+  readonly connects: readonly number[]
+  readonly lags: readonly Lag[]
 }
 
 /** A process of the application. */
@@ -53,11 +61,10 @@ export class Application implements AsyncDisposable {
     return this.#said.text
   }
 
-  /** When it began to connect to something, in milliseconds since 1970. */
-  async connects(): Promise<readonly number[]> {
-    const answer = await fetch(`http://127.0.0.1:${this.port}/connects`)
-    const { connects } = (await answer.json()) as { connects: readonly number[] }
-    return connects
+  async notes(): Promise<Notes> {
+    if (this.hasCrashed) return { connects: [], lags: [] }
+    const answer = await fetch(`http://127.0.0.1:${this.port}/notes`)
+    return (await answer.json()) as Notes
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -50,8 +50,11 @@ function joinThem(near: Socket, far: Socket, spoiling: () => Spoiling | null): v
     isLost ||= spoiling() === 'swallow'
     return isLost
   }
-  /** Replies that are late; those that come after them wait for them. */
-  let late = 0
+  /** Replies that are late. Those after them never come before them. */
+  const late: Buffer[] = []
+  const sendLate = (): void => {
+    for (const piece of late.splice(0)) near.write(piece)
+  }
   near.on('data', (piece) => {
     if (!loses()) far.write(piece)
   })
@@ -59,14 +62,19 @@ function joinThem(near: Socket, far: Socket, spoiling: () => Spoiling | null): v
     if (loses()) return
     if (spoiling() === 'cut') {
       near.write(piece.subarray(0, Math.floor(piece.length / 2)), () => near.resetAndDestroy())
-      return
+    } else if (spoiling() === 'slow') {
+      late.push(piece)
+      setTimeout(() => {
+        const [first] = late
+        // What came after the end of the slowness has taken it along.
+        if (first !== piece || loses()) return
+        late.shift()
+        near.write(piece)
+      }, DELAY)
+    } else {
+      sendLate()
+      near.write(piece)
     }
-    if (spoiling() !== 'slow' && late === 0) return void near.write(piece)
-    late++
-    setTimeout(() => {
-      late--
-      if (!loses()) near.write(piece)
-    }, DELAY)
   })
   near.on('close', () => far.destroy())
   far.on('close', () => {

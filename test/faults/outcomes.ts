@@ -34,12 +34,17 @@ export function isForbidden(outcome: Outcome): boolean {
 /** `plain` is a page that has no use for a session. */
 export type PageKind = 'plain' | 'read' | 'write' | 'login' | 'logout'
 
+/** Milliseconds that nobody may have to wait. */
+export const BUDGET = 1200
+
 /** One request and its outcome; moments in `performance.now()`. */
 export interface Entry {
   readonly kind: PageKind
   readonly outcome: Outcome
   readonly began: number
   readonly ended: number
+  /** Milliseconds between the two. */
+  readonly wait: number
   readonly detail: string
 }
 
@@ -48,6 +53,14 @@ export class Tally {
 
   add(entry: Entry): void {
     this.entries.push(entry)
+  }
+
+  /** Makes a hang of whatever took too long, but for what the machine took of it: `lostIn` tells that, of moments since 1970. */
+  findHangs(lostIn: (from: number, to: number) => number): void {
+    for (const [at, entry] of this.entries.entries()) {
+      const wait = netWait(entry, lostIn)
+      this.entries[at] = { ...entry, wait, outcome: wait > BUDGET ? 'HANG' : entry.outcome }
+    }
   }
 
   get forbidden(): readonly Entry[] {
@@ -65,9 +78,14 @@ export class Tally {
   waits(which: (entry: Entry) => boolean = () => true): readonly number[] {
     return this.entries
       .filter(which)
-      .map(({ began, ended }) => ended - began)
+      .map(({ wait }) => wait)
       .sort((a, b) => a - b)
   }
+}
+
+function netWait({ began, ended }: Entry, lostIn: (from: number, to: number) => number): number {
+  const { timeOrigin } = performance
+  return ended - began - lostIn(timeOrigin + began, timeOrigin + ended)
 }
 
 /** The share-th part of sorted numbers lies below it; 0 where there are none. */

@@ -2,7 +2,15 @@ import { percentile } from './outcomes.js'
 import type { Finding } from './trial.js'
 
 /** A finding in one line, and a line for each sort of what must not be. */
-export function linesOf({ tally, recovery, lastError, connects, hasCrashed, complaints }: Finding): readonly string[] {
+export function linesOf({
+  tally,
+  recovery,
+  lastError,
+  connects,
+  lag,
+  hasCrashed,
+  complaints,
+}: Finding): readonly string[] {
   const counts = [...tally.counts()].map(([outcome, count]) => `${outcome} ${count}`).join(', ')
   const plain = tally.waits(({ kind }) => kind === 'plain')
   const served = tally.entries.filter(({ kind, outcome }) => kind === 'plain' && outcome === 'OK').length
@@ -17,6 +25,7 @@ export function linesOf({ tally, recovery, lastError, connects, hasCrashed, comp
     `plain pages ${served}/${plain.length} OK, worst ${round(plain.at(-1) ?? 0)} ms`,
     `back after ${round(recovery)} ms, last error after ${round(lastError)} ms`,
     `${connects} connects in the worst second`,
+    `lag of the machine up to ${round(lag)} ms`,
   ]
   const samples = new Map(tally.forbidden.map((entry) => [entry.outcome, `  ${entry.outcome}: ${entry.detail}`]))
   return [

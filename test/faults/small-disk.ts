@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
-import { chmod, mkdtemp, rmdir } from 'node:fs/promises'
+import { chmod, mkdtemp, rmdir, statfs } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,7 +52,9 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   /** Not a byte is free from now on, also if somebody removes something. */
-  fill(): void {
+  async fill(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.folder)
+    await run('fallocate', ['--length', String(bavail * bsize), this.#filler])
     const file = openSync(this.#filler, 'a')
     const more = (): void => {
       for (const size of [1 << 20, 1 << 12]) {

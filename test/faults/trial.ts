@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Application } from './application.js'
 import { type FaultName, faults } from './faults.js'
 import { Gateway } from './gateway.js'
+import { lost, noteLags } from './lag.js'
 import { Load } from './load.js'
-import type { Entry, Tally } from './outcomes.js'
+import { type PageKind, Tally } from './outcomes.js'
 import { type Running, type Subject, start } from './subjects.js'
+import { Visitor } from './visitor.js'
 
 /** Milliseconds of load before, during and after a fault. */
 export interface Times {
@@ -22,10 +24,14 @@ export interface Finding {
   readonly lastError: number
   /** The most connections that the application began in any second of the fault. */
   readonly connects: number
+  /** The longest that the machine let this process or the application's wait, in milliseconds. */
+  readonly lag: number
   /** Whether the process ended, and what it complained of besides the store. */
   readonly hasCrashed: boolean
   readonly complaints: string
 }
+
+const ours = noteLags()
 
 /** A store and the applications that use it, directly and through the gateway. */
 export class Trial implements AsyncDisposable {
@@ -61,22 +67,39 @@ export class Trial implements AsyncDisposable {
     const over = Date.now()
     const returned = await fault.end(running, this.#gateway)
     await sleep(after)
+    const { tally } = load
+    // Who needs longer is waited for, so that one knows how long.
+    for (let more = 0; more < 100 && recoveryOf(tally, returned) === Number.POSITIVE_INFINITY; more++) await sleep(50)
     await load.end()
-    const { entries } = load.tally
-    const good = (kind: Entry['kind']): number =>
-      Math.min(
-        ...entries.filter((each) => each.kind === kind && each.outcome === 'OK' && each.ended > returned).map(endOf),
-      )
-    const errors = entries.filter(({ outcome }) => outcome === 'CLEAR_ERROR').map(endOf)
+    const { connects, lags } = await application.notes()
+    // Both processes work on a request, one after the other.
+    tally.findHangs((from, to) => lost(ours, from, to) + lost(lags, from, to))
+    const errors = tally.entries.filter(({ outcome }) => outcome === 'CLEAR_ERROR').map(({ ended }) => ended)
     const { hasCrashed, complaints } = application
     return {
-      tally: load.tally,
-      recovery: Math.max(good('read'), good('write')) - returned,
+      tally,
+      recovery: recoveryOf(tally, returned),
       lastError: Math.max(0, Math.max(...errors) - returned),
-      connects: hasCrashed ? 0 : most(await application.connects(), began, over),
+      connects: most(connects, began, over),
+      lag: Math.max(0, ...[...ours, ...lags].filter(({ at }) => at > began).map(({ late }) => late)),
       hasCrashed,
       complaints,
     }
+  }
+
+  /** Kills the server while nobody asks for anything, and starts it again: who comes then can log in, and how is the process? */
+  async killIdle(): Promise<Pick<Finding, 'hasCrashed' | 'complaints'>> {
+    const application = await this.#directly()
+    const visitor = new Visitor(application, new Tally())
+    await visitor.arrive('visitor')
+    const { server } = this.#running
+    await server?.kill()
+    await sleep(300)
+    await server?.start()
+    await visitor.arrive('visitor')
+    visitor.leave()
+    const { hasCrashed, complaints } = application
+    return { hasCrashed, complaints }
   }
 
   async #directly(): Promise<Application> {
@@ -99,8 +122,15 @@ export class Trial implements AsyncDisposable {
   }
 }
 
-function endOf({ ended }: Entry): number {
-  return ended
+/** From the server's return to the first good read and the first good write, the later of them. */
+function recoveryOf({ entries }: Tally, returned: number): number {
+  const first = (kind: PageKind): number =>
+    Math.min(
+      ...entries
+        .filter((each) => each.kind === kind && each.outcome === 'OK' && each.ended > returned)
+        .map(({ ended }) => ended),
+    )
+  return Math.max(first('read'), first('write')) - returned
 }
 
 function most(moments: readonly number[], from: number, to: number): number {

@@ -4,7 +4,8 @@ import type { Breakage } from './broken.js'
 import { type OracleName, type OracleOptions, startTrial } from './oracles.js'
 import { subjects } from './subjects.js'
 
-const SIZES: OracleOptions = { ops: 500, clients: 8, kills: 1, seed: 1 }
+const SIZES: OracleOptions = { ops: 200, clients: 8, kills: 1, seed: 1 }
+const MINUTES = 60_000
 
 /** The figure of an oracle, and what else it found. */
 async function ask(
@@ -20,10 +21,10 @@ async function ask(
   return { figure: Number(figure), of: Number(of), text: lines.join('\n'), faults }
 }
 
-describe('an oracle finds what it is there for', () => {
+describe('an oracle finds what it is there for', { timeout: 2 * MINUTES }, () => {
   test('A: engines whose later save wins lose most of what is counted', async () => {
     const { figure, of, faults } = await ask('sqlite', 'A', { breakage: 'lost' })
-    expect(of).toBeGreaterThanOrEqual(500)
+    expect(of).toBeGreaterThanOrEqual(200)
     expect(figure).toBeGreaterThan(of / 2)
     expect(faults).toBeGreaterThanOrEqual(figure)
   })
@@ -48,7 +49,8 @@ describe('an oracle finds what it is there for', () => {
 })
 
 const missing = await missingServer('redis')
-describe.skipIf(missing !== undefined)(`a killed Redis${missing === undefined ? '' : ` (${missing})`}`, () => {
+const why = missing === undefined ? '' : ` (${missing})`
+describe.skipIf(missing !== undefined)(`a killed Redis${why}`, { timeout: 2 * MINUTES }, () => {
   test('that keeps nothing on its disk loses what it acknowledged, and the oracle finds that', async () => {
     const { figure, of } = await ask('redis', 'kill', { breakage: 'volatile' })
     expect(figure).toBe(of)

@@ -220,7 +220,7 @@ async function postgresJs(url: string): Promise<Handle> {
     // A connection that is lost while the driver asks for types ends the process: nobody hears of that rejection.
     fetch_types: false,
     // Seconds. By itself it waits for longer with each failure, and is not back when its server is.
-    backoff: 0.1 as unknown as boolean,
+    backoff: (() => 0.1) as unknown as boolean,
     connect_timeout: 1,
   })
   return { handle: sql, close: () => sql.end({ timeout: 1 }) }
@@ -228,7 +228,8 @@ async function postgresJs(url: string): Promise<Handle> {
 
 async function ioRedis(url: string): Promise<Handle> {
   const { Redis } = await import('ioredis')
-  const client = new Redis(url)
+  // By itself it sends again what it got no answer to: a save that was done is then a conflict, and a transaction runs twice.
+  const client = new Redis(url, { maxRetriesPerRequest: 0 })
   client.on('error', () => undefined)
   return { handle: client, close: async () => client.disconnect() }
 }
