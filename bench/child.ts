@@ -21,12 +21,12 @@ interface Reply {
   readonly error?: string
 }
 
-/** In the parent: a compiled program in a process of its own, on a cpu of its own where `taskset` is there. */
+/** In the parent: a compiled program in a process of its own, on a cpu of its own where `taskset` is there; on any where that is `null`. */
 export class Child {
   readonly #process: ChildProcess
   #waiting: ((reply: Reply) => void) | null = null
 
-  constructor(program: string, cpu: number, ...given: readonly string[]) {
+  constructor(program: string, cpu: number | null, ...given: readonly string[]) {
     const command = [...pinning(cpu), process.execPath, program, ...given]
     this.#process = spawn(command[0] as string, command.slice(1), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -64,6 +64,6 @@ export function isPinned(): boolean {
   return canPin
 }
 
-function pinning(cpu: number): readonly string[] {
-  return isPinned() ? ['taskset', '-c', String(cpu)] : []
+function pinning(cpu: number | null): readonly string[] {
+  return cpu !== null && isPinned() ? ['taskset', '-c', String(cpu)] : []
 }

@@ -26,6 +26,13 @@ export interface Watch {
 
 const kinds: Readonly<Record<ServerName, BenchServer>> = { postgres, mariadb, redis, memcached }
 
+const NAMES: Readonly<Record<ServerName, string>> = {
+  postgres: 'PostgreSQL',
+  mariadb: 'MariaDB',
+  redis: 'Redis',
+  memcached: 'Memcached',
+}
+
 /** The private servers of a run: one of each that some subject needs. */
 export class Servers {
   readonly #running = new Map<ServerName, TestServer>()
@@ -51,8 +58,11 @@ export class Servers {
     return Object.fromEntries([...this.#running].map(([name, server]) => [name, server.url]))
   }
 
+  /** By names that are no package's. */
   async versions(): Promise<Record<string, string>> {
-    const found = [...this.#running].map(async ([name, server]) => [name, await kinds[name].version(server)] as const)
+    const found = [...this.#running].map(
+      async ([name, server]) => [NAMES[name], await kinds[name].version(server)] as const,
+    )
     return Object.fromEntries(await Promise.all(found))
   }
 

@@ -117,6 +117,13 @@ function ofDjango(value: DjangoCache): ResolvedCache | Refusal {
     return new Refusal(value, `Its BACKEND must be ${oneOf(Object.keys(BACKENDS_OF_CACHES))}.`)
   }
   const locations = typeof LOCATION === 'string' ? LOCATION.split(/[;,]/) : [...LOCATION]
+  if (BACKEND.endsWith('.PyLibMCCache') && locations.length > 1) {
+    return new Refusal(
+      LOCATION,
+      'Among several servers pylibmc looks for a key elsewhere: name one, or use PyMemcacheCache.',
+      'its LOCATION',
+    )
+  }
   return ofOptions({ location: (locations.length > 0 ? locations : ['']).map(url), keyPrefix, version })
 }
 

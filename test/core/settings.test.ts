@@ -247,6 +247,12 @@ const wrong: readonly (readonly [string, unknown, string, string])[] = [
   ['caches', { default: { location: 'locmem:', codec: 'xml' } }, 'an open client', "It is 'pickle' or 'json'"],
   [
     'CACHES',
+    { default: { BACKEND: 'django.core.cache.backends.memcached.PyLibMCCache', LOCATION: ['a:1', 'b:1'] } },
+    'an object with location',
+    'pylibmc looks for a key elsewhere',
+  ],
+  [
+    'CACHES',
     { default: { BACKEND: 'django.core.cache.backends.filebased.FileBasedCache', LOCATION: '/tiger' } },
     'an object with location',
     'Its BACKEND must be',

@@ -16,6 +16,8 @@ const TIMES: Readonly<Record<FaultName, Times>> = {
   full: { before: 300, during: 2000, after: 800 },
 }
 
+/** Milliseconds that a page without a session may wait for one that is fetched ahead: a deadline, and a margin. */
+const PREFETCH = 750
 /** Milliseconds. Alone on a machine it is less than one second, which the command says; here others use its processors. */
 const RECOVERY = 2000
 /** In the worst second of an outage; about ten, but for those that were begun when it began. */
@@ -66,6 +68,7 @@ function expectSound({ tally, hasCrashed, complaints, recovery, connects }: Find
   ).toEqual([])
   expect([hasCrashed, complaints]).toEqual([false, ''])
   expect(tally.entries.filter(({ kind, outcome }) => kind === 'plain' && outcome !== 'OK')).toEqual([])
+  expect(tally.waits(({ kind }) => kind === 'plain').at(-1)).toBeLessThanOrEqual(PREFETCH)
   expect(tally.waits().at(-1)).toBeLessThanOrEqual(BUDGET)
   expect(recovery).toBeLessThan(RECOVERY)
   expect(connects).toBeLessThanOrEqual(CONNECTS)

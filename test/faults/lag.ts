@@ -18,7 +18,13 @@ export function noteLags(): readonly Lag[] {
   return lags
 }
 
-/** How much of a time span was lost so. */
+/** How much of a time span was lost so, to one process or another; what both lost at once is lost once. */
 export function lost(lags: readonly Lag[], from: number, to: number): number {
-  return lags.reduce((sum, { at, late }) => sum + Math.max(0, Math.min(at, to) - Math.max(at - late, from)), 0)
+  let sum = 0
+  let until = from
+  for (const { at, late } of lags.filter((each) => each.at > from).sort((a, b) => a.at - b.at)) {
+    sum += Math.max(0, Math.min(at, to) - Math.max(at - late, until))
+    until = Math.max(until, at)
+  }
+  return sum
 }

@@ -72,8 +72,8 @@ export class Trial implements AsyncDisposable {
     for (let more = 0; more < 100 && recoveryOf(tally, returned) === Number.POSITIVE_INFINITY; more++) await sleep(50)
     await load.end()
     const { connects, lags } = await application.notes()
-    // Both processes work on a request, one after the other.
-    tally.findHangs((from, to) => lost(ours, from, to) + lost(lags, from, to))
+    // Both processes work on a request.
+    tally.findHangs((from, to) => lost([...ours, ...lags], from, to))
     const errors = tally.entries.filter(({ outcome }) => outcome === 'CLEAR_ERROR').map(({ ended }) => ended)
     const { hasCrashed, complaints } = application
     return {
