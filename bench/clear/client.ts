@@ -38,7 +38,7 @@ function begin(rate: number): void {
   let turn = 0
   const due = (): number => start + (turn * 1000) / rate
   const go = (): void => {
-    while (due() <= performance.now()) void visit(turn++, due())
+    for (let at = due(); at <= performance.now(); at = due()) void visit(turn++, at)
     timer = setTimeout(go, Math.max(due() - performance.now(), 0))
   }
   go()

@@ -33,7 +33,7 @@ const words: Readonly<Record<'sqlite' | 'postgres', Words>> = {
     fill: (rows, sign) => `
       WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM series WHERE i < ${rows})
       INSERT INTO django_session SELECT lower(hex(randomblob(16))), hex(zeroblob(${TEXT / 2})),
-        strftime('%Y-%m-%d %H:%M:%S.000000', 'now', (${sign} * (60 + abs(random() % ${86_400 * DAYS}))) || ' seconds')
+        strftime('%Y-%m-%d %H:%M:%S.000000', 'now', (${sign} * (3600 + abs(random() % ${86_400 * DAYS}))) || ' seconds')
       FROM series`,
     settle: ['ANALYZE', 'PRAGMA wal_checkpoint(TRUNCATE)'],
     now: "strftime('%Y-%m-%d %H:%M:%f000', 'now')",
@@ -42,7 +42,7 @@ const words: Readonly<Record<'sqlite' | 'postgres', Words>> = {
   postgres: {
     fill: (rows, sign) => `
       INSERT INTO django_session SELECT md5(random()::text || i), repeat('x', ${TEXT}),
-        now() + ${sign} * (60 + random() * ${86_400 * DAYS}) * interval '1 second'
+        now() + ${sign} * (3600 + random() * ${86_400 * DAYS}) * interval '1 second'
       FROM generate_series(1, ${rows}) AS i`,
     settle: ['VACUUM ANALYZE', 'CHECKPOINT'],
     now: 'now()',

@@ -29,7 +29,7 @@ export const postgres: BenchServer = {
 /** How often each kind of statement stands in a piece of the log. */
 export function statementsIn(log: string): Record<string, number> {
   const counts: Record<string, number> = {}
-  for (const [, word = ''] of log.matchAll(/ LOG: {2}(?:statement|execute [^:]*): *(\w+)/g)) {
+  for (const [, word = ''] of log.matchAll(/^[^[\n]*\[\d+\] LOG: {2}(?:statement|execute [^:]*):\s*(\w+)/gm)) {
     const name = word.toUpperCase()
     counts[name] = (counts[name] ?? 0) + 1
   }

@@ -1,11 +1,12 @@
-import { NestedTransact } from '../errors.js'
+import { NestedTransact, StoreUnavailable } from '../errors.js'
 
 /** Milliseconds that one waits for others. Whoever waits longer is most likely inside of what it waits for. */
 const PATIENCE = 10_000
 
 /** One transaction at a time for each session of this process: they would only make each other run again. */
 export class Turns {
-  readonly #last = new Map<string, Promise<unknown>>()
+  /** Ends with what the store failed with, if it did. */
+  readonly #last = new Map<string, Promise<StoreUnavailable | undefined>>()
 
   /**
    * Runs when those before are done. After 10 s of waiting it fails with `NestedTransact`, or `hurry`s: what runs must bear that.
@@ -15,9 +16,16 @@ export class Turns {
   async take<R>(key: string, run: () => Promise<R>, hurry = false, until = Number.POSITIVE_INFINITY): Promise<R> {
     const before = this.#last.get(key)
     const patience = Math.min(PATIENCE, until - performance.now())
-    const mine = before === undefined ? run() : patiently(before, hurry, patience).then(run)
+    const inTurn = (failure: unknown): Promise<R> => {
+      // Whoever waited while the store failed would only wait as long once more.
+      if (failure !== undefined) throw failure
+      return run()
+    }
+    const mine = before === undefined ? run() : patiently(before, hurry, patience).then(inTurn)
     // Whoever comes next waits for all before, also if one of them lost patience.
-    const last = Promise.allSettled([before, mine]).then(() => undefined)
+    const last = Promise.allSettled([before, mine]).then(([, mine]) =>
+      mine.status === 'rejected' && mine.reason instanceof StoreUnavailable ? mine.reason : undefined,
+    )
     this.#last.set(key, last)
     try {
       return await mine
@@ -30,13 +38,13 @@ export class Turns {
 }
 
 /** When something is over, however it ended; without patience (10 s, in milliseconds) fails with `NestedTransact`, or `hurry`s on. */
-export function patiently(other: Promise<unknown>, hurry = false, patience = PATIENCE): Promise<void> {
+export function patiently<T>(other: Promise<T>, hurry = false, patience = PATIENCE): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => (hurry ? resolve() : reject(new NestedTransact())), patience)
-    const over = (): void => {
+    const timer = setTimeout(() => (hurry ? resolve(undefined) : reject(new NestedTransact())), patience)
+    const over = (value?: T): void => {
       clearTimeout(timer)
-      resolve()
+      resolve(value)
     }
-    other.then(over, over)
+    other.then(over, () => over())
   })
 }

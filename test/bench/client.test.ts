@@ -52,3 +52,14 @@ test('a request is the bytes of a GET with its cookie', () => {
     'GET /read HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nCookie: sessionid=abc\r\n\r\n',
   )
 })
+
+test('a connection that was closed while it was idle is an error too', async () => {
+  const server = createServer((socket) => socket.end())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const connection = new Connection((server.address() as AddressInfo).port)
+  const [socket] = (await once(server, 'connection')) as [Socket]
+  if (!socket.closed) await once(socket, 'close')
+  await expect(connection.ask(requestBytes('/', null))).rejects.toThrow('closed')
+})

@@ -13,7 +13,7 @@ export interface Subject {
   readonly faults: readonly FaultName[]
   /** Whether a killed server forgets all, as it always said. */
   readonly forgets: boolean
-  /** The faults that may be over before any visitor met an error. */
+  /** The faults of which visitors may meet errors or none: whoever writes into one session with many others may not get its turn in time. */
   readonly unnoticed: readonly FaultName[]
   /** Whether the store works on without the one that fails. */
   readonly doesWithout: boolean
