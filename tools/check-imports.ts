@@ -50,7 +50,7 @@ const packages: Readonly<Record<string, string>> = {
   'better-sqlite3': 'src/databases/sqlite.ts',
   pg: 'src/databases/postgres.ts',
   mysql2: 'src/databases/mysql.ts',
-  redis: 'src/caches/redis-open.ts',
+  redis: 'src/caches/redis/open.ts',
   nunjucks: 'src/csrf/nunjucks.ts',
 }
 

@@ -1,9 +1,9 @@
 import type { Clock } from '../core/types.js'
 import { ImproperlyConfigured } from '../errors.js'
 import type { Cache, Cached, Stored } from './cache.js'
-import { rendezvous } from './memcached-rendezvous.js'
-import type { Reply } from './memcached-replies.js'
-import { nodesOf, Server } from './memcached-server.js'
+import { rendezvous } from './memcached/rendezvous.js'
+import type { Reply } from './memcached/replies.js'
+import { nodesOf, Server } from './memcached/server.js'
 
 export interface MemcachedOptions {
   /** The client flags of what is stored and read (default 1: a pickle, as Django's clients mark it). */

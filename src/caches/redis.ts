@@ -7,13 +7,13 @@ import {
   GivenClient,
   type RedisHandle,
   type Source,
-} from './redis-clients.js'
-import { Deadline } from './redis-deadline.js'
-import { OpenedByUrl } from './redis-open.js'
-import { CONFLICT, DELETE_SAME, MISSING, REPLACE_SAME, type Script } from './redis-scripts.js'
-import { parseRedisUrl } from './redis-url.js'
+} from './redis/clients.js'
+import { Deadline } from './redis/deadline.js'
+import { OpenedByUrl } from './redis/open.js'
+import { CONFLICT, DELETE_SAME, MISSING, REPLACE_SAME, type Script } from './redis/scripts.js'
+import { parseRedisUrl } from './redis/url.js'
 
-export { type IoRedisHandle, isRedisHandle, type NodeRedisHandle, type RedisHandle } from './redis-clients.js'
+export { type IoRedisHandle, isRedisHandle, type NodeRedisHandle, type RedisHandle } from './redis/clients.js'
 
 export interface RedisOptions {
   /** Milliseconds since 1970. Redis is only told how long a value lasts, so its clock and ours need not agree. */

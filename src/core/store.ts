@@ -1,5 +1,5 @@
-import { ImproperlyConfigured, SessionNotLoaded, SojournError, StoreUnavailable } from '../errors.js'
-import { Breaker } from './breaker.js'
+import { ImproperlyConfigured, SessionNotLoaded, StoreUnavailable } from '../errors.js'
+import { Asking } from './asking.js'
 import { remainingMoment } from './expiry.js'
 import { chain, isPromise, orElse } from './maybe.js'
 import { NO_CELLS } from './merge.js'
@@ -26,9 +26,6 @@ const SHORTEST_KEY = 8
 const STORED_KEY = /^[A-Za-z0-9_-]{8,128}$/
 /** What a signed cookie may look like: it is its own data. */
 const SIGNED_KEY = /^[\x21-\x7e]{8,4096}$/
-/** A store is slow that takes this share of an operation's deadline, and a save may then take so many deadlines in all. */
-const SLOW = 0.15
-const SAVE_SHARE = 1.2
 const KEY_LENGTH = 32
 const KEY_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
@@ -45,11 +42,7 @@ export class Store {
   readonly turns = new Turns()
   readonly #random: (length: number, alphabet: string) => string
   readonly #emit: Emit
-  readonly #breaker: Breaker
-  /** Milliseconds that an operation may take. */
-  readonly #patience: number
-  /** Milliseconds that operations took of late, the last one for a quarter of it. */
-  #pace = 0
+  readonly #asking: Asking
 
   constructor(
     engine: SessionEngine,
@@ -62,8 +55,7 @@ export class Store {
     this.clock = settings.clock
     this.#random = random
     this.#emit = emit
-    this.#patience = settings.sessionStoreTimeout * 1000
-    this.#breaker = new Breaker(this.#patience * 2)
+    this.#asking = new Asking(engine.name, settings.sessionStoreTimeout * 1000, (event) => emit('store_failed', event))
   }
 
   /** The key a cookie names; `null` for what is too short to be one, as in Django. */
@@ -78,7 +70,7 @@ export class Store {
 
   /** @param until a moment (`performance.now()`) at which it is given up, if that comes before its deadline */
   load(key: string, slide?: Slide, until?: number): MaybePromise<Loaded | null> {
-    return this.#wellFormed(key) ? this.#ask('load', () => this.engine.load(key, slide), until) : null
+    return this.#wellFormed(key) ? this.#asking.ask('load', () => this.engine.load(key, slide), until) : null
   }
 
   /**
@@ -115,34 +107,34 @@ export class Store {
   }
 
   create(key: string, record: SessionRecord): MaybePromise<Outcome> {
-    return this.#ask('create', () => this.engine.create(key, record))
+    return this.#asking.ask('create', () => this.engine.create(key, record))
   }
 
   /** @param until as for `load` */
   save(key: string, record: SessionRecord, expected: Version, until?: number): MaybePromise<Outcome> {
-    return this.#wellFormed(key) ? this.#ask('save', () => this.engine.save(key, record, expected), until) : 'missing'
+    return this.#wellFormed(key)
+      ? this.#asking.ask('save', () => this.engine.save(key, record, expected), until)
+      : 'missing'
   }
 
-  /**
-   * When a save is given up that began then, with all its tries and its waiting for others (both `performance.now()`). Nothing limits it
-   * while the store is swift. While it is slow, each writer before it adds two times what an operation takes, and a request with its load
-   * shall not wait for much more than two deadlines.
-   */
+  /** When a save is given up that began then, with all its tries and its waiting for others (both `performance.now()`). */
   lastMoment(began: number): number {
-    return this.#pace > this.#patience * SLOW ? began + this.#patience * SAVE_SHARE : Number.POSITIVE_INFINITY
+    return this.#asking.lastMoment(began)
   }
 
   touch(key: string, expires: number): MaybePromise<'saved' | 'missing'> | null {
     const { engine } = this
-    return engine.touch === undefined ? null : this.#ask('touch', () => engine.touch?.(key, expires) ?? 'missing')
+    return engine.touch === undefined
+      ? null
+      : this.#asking.ask('touch', () => engine.touch?.(key, expires) ?? 'missing')
   }
 
   delete(key: string, expected?: Version): MaybePromise<'deleted' | 'missing' | 'conflict'> {
-    return this.#wellFormed(key) ? this.#ask('delete', () => this.engine.delete(key, expected)) : 'missing'
+    return this.#wellFormed(key) ? this.#asking.ask('delete', () => this.engine.delete(key, expected)) : 'missing'
   }
 
   exists(key: string): MaybePromise<boolean> {
-    return this.#wellFormed(key) ? this.#ask('exists', () => this.engine.exists(key)) : false
+    return this.#wellFormed(key) ? this.#asking.ask('exists', () => this.engine.exists(key)) : false
   }
 
   /** The engine's index of users' sessions, under the same deadline. Throws `ImproperlyConfigured` where there is none. */
@@ -150,9 +142,9 @@ export class Store {
     const { users } = this.engine
     if (users === undefined) throw noIndex(this.engine.name)
     return {
-      put: (entry) => this.#ask('index', () => users.put(entry)),
-      of: (user) => this.#ask('index', () => users.of(user)),
-      remove: (user, key) => this.#ask('index', () => users.remove(user, key)),
+      put: (entry) => this.#asking.ask('index', () => users.put(entry)),
+      of: (user) => this.#asking.ask('index', () => users.of(user)),
+      remove: (user, key) => this.#asking.ask('index', () => users.remove(user, key)),
     }
   }
 
@@ -184,67 +176,6 @@ export class Store {
 
   #wellFormed(key: string): boolean {
     return (this.engine.stateless ? SIGNED_KEY : STORED_KEY).test(key)
-  }
-
-  #ask<T>(operation: string, run: () => MaybePromise<T>, until = Number.POSITIVE_INFINITY): MaybePromise<T> {
-    if (performance.now() > until) throw this.#unavailable(operation, new Error('it was too slow for so many writers'))
-    const breaker = this.#breaker
-    if (!breaker.admits()) throw this.#unavailable(operation, new Error('it did not answer of late'))
-    const { successes } = breaker
-    let answer: MaybePromise<T>
-    try {
-      answer = run()
-    } catch (error) {
-      throw this.#failed(operation, error, successes, false)
-    }
-    if (isPromise(answer)) return this.#within(operation, answer, successes, until)
-    breaker.succeeded()
-    return answer
-  }
-
-  #within<T>(operation: string, answer: Promise<T>, successes: number, until: number): Promise<T> {
-    const began = performance.now()
-    const patience = Math.min(this.#patience, until - began)
-    return new Promise((resolve, reject) => {
-      let isLate = false
-      const timer = setTimeout(() => {
-        isLate = true
-        this.#pace += (patience - this.#pace) / 4
-        const cause = new Error(`no answer within ${Math.round(patience)} ms`)
-        reject(this.#failed(operation, cause, successes, patience === this.#patience))
-      }, patience)
-      answer.then(
-        (value) => {
-          clearTimeout(timer)
-          if (!isLate) this.#pace += (performance.now() - began - this.#pace) / 4
-          // Also where it came too late: the store is back.
-          this.#breaker.succeeded()
-          resolve(value)
-        },
-        (error: unknown) => {
-          clearTimeout(timer)
-          if (!isLate) reject(this.#failed(operation, error, successes, false))
-        },
-      )
-    })
-  }
-
-  /** What an operation's failure is to whoever asked. An error that is ours is about the session, and no fault of the store. */
-  #failed(operation: string, cause: unknown, successes: number, waited: boolean): SojournError {
-    if (cause instanceof SojournError && !(cause instanceof StoreUnavailable)) {
-      this.#breaker.succeeded()
-      return cause
-    }
-    this.#breaker.failed(successes, waited)
-    const error = this.#unavailable(operation, cause)
-    this.#emit('store_failed', { engine: this.engine.name, operation, error })
-    return error
-  }
-
-  #unavailable(operation: string, cause: unknown): StoreUnavailable {
-    if (cause instanceof StoreUnavailable) return cause
-    const message = `The session store '${this.engine.name}' failed at ${operation}; the session was left as it is.`
-    return new StoreUnavailable(message, { cause })
   }
 }
 

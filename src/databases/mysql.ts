@@ -1,8 +1,8 @@
 import { ImproperlyConfigured } from '../errors.js'
 import { msOfSqliteDate, sqliteDate } from '../wire/dates.js'
 import { type Database, placeholders, type Row, type Statement, type Value, type ZoneRules } from './database.js'
-import { type Answered, Connections } from './mysql-connections.js'
-import { isMysqlHandle, type MysqlDriver, type MysqlPool, type Opened, opened, openMysql } from './mysql-driver.js'
+import { type Answered, Connections } from './mysql/connections.js'
+import { isMysqlHandle, type MysqlDriver, type MysqlPool, type Opened, opened, openMysql } from './mysql/driver.js'
 
 export { isMysqlHandle, type MysqlPool }
 

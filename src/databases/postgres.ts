@@ -10,11 +10,11 @@ import {
   type PostgresSql,
   QUERY_TIMEOUT,
   SqlDriver,
-} from './postgres-drivers.js'
-import { isHeldByNoRow, isMadeMeanwhile, remedyFor } from './postgres-errors.js'
-import { type PgClient, PostgresPool } from './postgres-pool.js'
+} from './postgres/drivers.js'
+import { isHeldByNoRow, isMadeMeanwhile, remedyFor } from './postgres/errors.js'
+import { type PgClient, PostgresPool } from './postgres/pool.js'
 
-export type { PgPool, PostgresSql } from './postgres-drivers.js'
+export type { PgPool, PostgresSql } from './postgres/drivers.js'
 
 const CONNECT_TIMEOUT = 250
 const MAX = 10

@@ -1,4 +1,4 @@
-import { isLost } from './postgres-errors.js'
+import { isLost } from './errors.js'
 
 /** One statement in the words of `pg`. */
 export interface PgQuery {

@@ -1,7 +1,7 @@
 import type { NetConnectOpts } from 'node:net'
-import { ImproperlyConfigured, StoreUnavailable } from '../errors.js'
-import { Connection, type Patience } from './memcached-connection.js'
-import type { Reply } from './memcached-replies.js'
+import { ImproperlyConfigured, StoreUnavailable } from '../../errors.js'
+import { Connection, type Patience } from './connection.js'
+import type { Reply } from './replies.js'
 
 /** The most operations that wait for one server. */
 const MOST_WAITING = 1000

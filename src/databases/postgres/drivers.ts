@@ -1,6 +1,6 @@
-import { ImproperlyConfigured } from '../errors.js'
-import type { Row, Value } from './database.js'
-import { type PgAnswer, type PgQuery, PostgresPool } from './postgres-pool.js'
+import { ImproperlyConfigured } from '../../errors.js'
+import type { Row, Value } from '../database.js'
+import { type PgAnswer, type PgQuery, PostgresPool } from './pool.js'
 
 /** A `Pool` or a connected `Client` of `pg`. */
 export interface PgPool {

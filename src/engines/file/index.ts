@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock, IndexEntry, SessionIndex } from '../core/types.js'
-import { base64url, randomString, saltedHmac } from '../wire/crypto.js'
+import type { Clock, IndexEntry, SessionIndex } from '../../core/types.js'
+import { base64url, randomString, saltedHmac } from '../../wire/crypto.js'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 /** Milliseconds that an entry outlives what was noted of its session's end, which may have been moved since. */

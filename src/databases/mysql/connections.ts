@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
-import type { DriverConnection, DriverStatement, Opened } from './mysql-driver.js'
+import type { DriverConnection, DriverStatement, Opened } from './driver.js'
 
 /** A statement, and how it is to be sent. */
 export interface Question {

@@ -1,5 +1,5 @@
-import { StoreUnavailable } from '../errors.js'
-import { delay } from './redis-deadline.js'
+import { StoreUnavailable } from '../../errors.js'
+import { delay } from './deadline.js'
 
 /** A command and its values, as they go over the wire. Names in lower case: older clients look them up so. */
 export type Command = [name: string, ...values: (string | Buffer)[]]

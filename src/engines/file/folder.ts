@@ -16,12 +16,12 @@ import {
 import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { chain } from '../core/maybe.js'
-import type { MaybePromise } from '../core/types.js'
-import { ImproperlyConfigured } from '../errors.js'
-import { finishing, isCode, withoutNames } from './file-calls.js'
-import { FolderFlush, flushAndClose } from './file-flush.js'
-import { breakLock, Claim, newToken } from './file-lock.js'
+import { chain } from '../../core/maybe.js'
+import type { MaybePromise } from '../../core/types.js'
+import { ImproperlyConfigured } from '../../errors.js'
+import { finishing, isCode, withoutNames } from './calls.js'
+import { FolderFlush, flushAndClose } from './flush.js'
+import { breakLock, Claim, newToken } from './lock.js'
 
 /** What a session's key may be. `_out_` is how Django marks its temporary files. */
 const KEY = /^(?!.*_out_)[A-Za-z0-9_-]{8,128}$/

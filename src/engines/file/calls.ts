@@ -1,5 +1,5 @@
-import { isPromise } from '../core/maybe.js'
-import type { MaybePromise } from '../core/types.js'
+import { isPromise } from '../../core/maybe.js'
+import type { MaybePromise } from '../../core/types.js'
 
 /** Whether a system call failed in one of these ways. */
 export function isCode(error: unknown, ...codes: readonly string[]): boolean {

@@ -1,4 +1,4 @@
-import { ImproperlyConfigured } from '../errors.js'
+import { ImproperlyConfigured } from '../../errors.js'
 
 /** What a pool and a connection of `mysql2` have in common, in both flavours. */
 export interface MysqlPool {

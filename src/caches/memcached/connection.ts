@@ -1,6 +1,6 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
-import { ImproperlyConfigured, SessionTooLarge, StoreUnavailable } from '../errors.js'
-import { Replies, type Reply } from './memcached-replies.js'
+import { ImproperlyConfigured, SessionTooLarge, StoreUnavailable } from '../../errors.js'
+import { Replies, type Reply } from './replies.js'
 
 /** How long to wait for a server, in milliseconds. */
 export interface Patience {

@@ -1,4 +1,4 @@
-import { ImproperlyConfigured } from '../errors.js'
+import { ImproperlyConfigured } from '../../errors.js'
 
 /** Where a URL says the servers are, and how one logs in there. */
 export interface RedisAddress {

@@ -1,4 +1,4 @@
-import { ImproperlyConfigured, StoreUnavailable } from '../errors.js'
+import { ImproperlyConfigured, StoreUnavailable } from '../../errors.js'
 import {
   ANSWER_LIMIT,
   type Connection,
@@ -6,9 +6,9 @@ import {
   type NodeRedisHandle,
   PATIENCE,
   type Source,
-} from './redis-clients.js'
-import { delay, within } from './redis-deadline.js'
-import type { RedisAddress, RedisHost } from './redis-url.js'
+} from './clients.js'
+import { delay, within } from './deadline.js'
+import type { RedisAddress, RedisHost } from './url.js'
 
 /** Milliseconds between the beginnings of two tries to connect, at least; up to twice that, so that not all processes come at once. */
 const SERVER_GAP = 100

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { MaybePromise } from '../core/types.js'
-import { randomString } from '../wire/crypto.js'
-import { isCode } from './file-calls.js'
+import type { MaybePromise } from '../../core/types.js'
+import { randomString } from '../../wire/crypto.js'
+import { isCode } from './calls.js'
 
 /** Milliseconds that one waits for other processes, which hold a lock for microseconds. */
 const PATIENCE = 400
