@@ -3,6 +3,7 @@ import { SessionTooLarge } from '../errors.js'
 import { joinObject, splitObject } from '../wire/json.js'
 import { JsonSigner } from '../wire/signing.js'
 import type { Codec } from './codec.js'
+import { Memo } from './memo.js'
 
 export type { Codec } from './codec.js'
 
@@ -24,10 +25,6 @@ const SESSION_SALT = 'django.contrib.sessions.SessionStore'
  */
 const COMPRESS_FROM = 1024
 
-/** Of each of the two generations. */
-const MEMO_ENTRIES = 2048
-const MEMO_CHARACTERS = 4 * 1024 * 1024
-
 /**
  * Django's `SessionBase.encode` and `decode`: JSON, perhaps compressed, with the time and a signature.
  *
@@ -48,7 +45,8 @@ class SignedCodec implements Codec {
   readonly #signer: JsonSigner
   readonly #clock: Clock
   readonly #maxBytes: number
-  readonly #known = new Memo()
+  /** Only what verified gets in; its age is asked each time. */
+  readonly #known = new Memo<Decoded>()
 
   constructor(options: SignedCodecOptions) {
     this.#clock = options.clock ?? Date.now
@@ -90,34 +88,6 @@ interface Decoded {
   readonly cells: Cells
   /** When it was signed, in seconds since 1970. */
   readonly stamp: number
-}
-
-/**
- * The texts that were signed or verified of late, with what is in them: a page, its images and its scripts bring the same one
- * again and again. Only what verified gets in, and only the very same text gets out; its age is asked each time.
- */
-class Memo {
-  #young = new Map<string, Decoded>()
-  #old = new Map<string, Decoded>()
-  #characters = 0
-
-  get(text: string): Decoded | undefined {
-    const young = this.#young.get(text)
-    if (young !== undefined) return young
-    const old = this.#old.get(text)
-    if (old !== undefined) this.set(text, old)
-    return old
-  }
-
-  set(text: string, decoded: Decoded): void {
-    if (this.#young.size >= MEMO_ENTRIES || this.#characters > MEMO_CHARACTERS) {
-      this.#old = this.#young
-      this.#young = new Map()
-      this.#characters = 0
-    }
-    this.#young.set(text, decoded)
-    this.#characters += text.length
-  }
 }
 
 /** Says which keys take the room; never what they hold. */

@@ -102,6 +102,8 @@ describe('a cluster', () => {
   }
 
   test.each(names)('keeps all promises on each of its nodes, with %s', async (name) => {
+    // On a busy machine the first connections may take longer than an operation waits for them.
+    await untilDone(() => Promise.resolve(caches[name]!.has('k')))
     for (let at = 0; at < 12; at++) await promises(caches[name]!, `:1:promise${at}`)
   })
 
@@ -197,6 +199,7 @@ describe('sentinels', () => {
 
   test('that are partly down, or know no such master', async () => {
     const some = redis(`redis+sentinel://127.0.0.1:1,${hostsOf(servers.urls.slice(0, 1))}/${servers.name}`)
+    await untilDone(() => some.has('k'))
     expect(await some.has('k')).toBe(false)
     await some.close()
     const unknown = redis(`redis+sentinel://${hostsOf(servers.urls)}/other`)
@@ -208,14 +211,17 @@ describe('sentinels', () => {
     const [sentinel] = servers.sentinels as [TestServer]
     await on(sentinel, 'SENTINEL', 'MONITOR', 'mistaken', '127.0.0.1', String(servers.replica.port), '2')
     const cache = redis(`redis+sentinel://${hostsOf([sentinel.url])}/mistaken`)
-    const error = await Promise.resolve(cache.has('k')).then(String, (error: Error) => String(error.cause))
-    expect(error).toMatch(/no master/)
+    await vi.waitFor(async () => {
+      const error = await Promise.resolve(cache.has('k')).then(String, (error: Error) => String(error.cause))
+      expect(error).toMatch(/no master/)
+    }, 5000)
     await cache.close()
     await on(sentinel, 'SENTINEL', 'REMOVE', 'mistaken')
   })
 
   test('with waitReplicas, a URL of sentinels knows that the replica has the write', async () => {
     const cache = redis(`redis+sentinel://${hostsOf(servers.urls)}/${servers.name}`, { waitReplicas: 1 })
+    await untilDone(() => Promise.resolve(cache.has('waited')))
     expect(await cache.add('waited', bytes('1'), later())).toMatchObject(stored)
     expect(await on(servers.replica, 'GET', 'waited')).toBe('1')
     await cache.close()
