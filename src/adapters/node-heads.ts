@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { chain } from '../core/maybe.js'
 import type { MaybePromise, RequestHead, ResponseHead } from '../core/types.js'
+import { trueSetHeader } from './pretend-sent.js'
 
 /** A Node request as the core sees it. */
 export class NodeRequestHead<Request extends IncomingMessage> implements RequestHead {
@@ -57,7 +58,7 @@ export class NodeResponseHead implements ResponseHead {
   constructor(response: ServerResponse) {
     this.status = response.statusCode
     this.#response = response
-    this.#setHeader = response.setHeader
+    this.#setHeader = trueSetHeader(response)
   }
 
   get(name: string): string | undefined {
