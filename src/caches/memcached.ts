@@ -116,13 +116,7 @@ class Memcached implements Cache {
     return this.#ask('ms', key, flags, codes, value)
   }
 
-  async #ask(
-    command: string,
-    key: string,
-    flags: string,
-    codes: string,
-    value: Uint8Array | null = null,
-  ): Promise<Reply> {
+  #ask(command: string, key: string, flags: string, codes: string, value: Uint8Array | null = null): Promise<Reply> {
     if (!KEY.test(key)) {
       throw new ImproperlyConfigured(
         'A key for Memcached is at most 250 printable ASCII characters without blanks; nothing was sent.',

@@ -2,7 +2,6 @@ import type { Cells } from '../core/types.js'
 import { SessionTooLarge } from '../errors.js'
 import { joinObject, splitObject } from '../wire/json.js'
 import type { Codec } from './codec.js'
-import { Memo } from './memo.js'
 import { tooLarge } from './signed.js'
 
 export type { Codec } from './codec.js'
@@ -28,13 +27,10 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * ```
  */
 export function jsonCodec({ sessionMaxBytes = 2 ** 20 }: JsonCodecOptions = {}): Codec<Uint8Array> {
-  const known = new Memo<Cells>()
   return {
     encode(cells: Cells): Uint8Array {
-      const text = joinObject(cells)
-      const bytes = Buffer.from(text)
+      const bytes = Buffer.from(joinObject(cells))
       if (bytes.length > sessionMaxBytes) throw tooLarge(cells, bytes.length, sessionMaxBytes)
-      known.set(text, cells)
       return bytes
     },
     decode(bytes: Uint8Array): Cells | null {
@@ -44,12 +40,7 @@ export function jsonCodec({ sessionMaxBytes = 2 ** 20 }: JsonCodecOptions = {}):
         )
       }
       const text = textOf(bytes)
-      if (text === null) return null
-      const before = known.get(text)
-      if (before !== undefined) return before
-      const cells = splitObject(text)
-      if (cells !== null) known.set(text, cells)
-      return cells
+      return text === null ? null : splitObject(text)
     },
   }
 }

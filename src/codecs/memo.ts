@@ -1,31 +1,38 @@
 /** Of each of the two generations. */
 const MEMO_ENTRIES = 2048
-const MEMO_CHARACTERS = 4 * 1024 * 1024
+const MEMO_BYTES = 8 * 1024 * 1024
 
-/**
- * What was read or written of late, by its text: a page, its images and its scripts bring the same one again and again. Only
- * the very same text gets it out.
- */
+interface Entry<T> {
+  readonly value: T
+  readonly size: number
+}
+
+/** What was read or written of late: a page, its images and its scripts ask for the same one again and again. */
 export class Memo<T> {
-  #young = new Map<string, T>()
-  #old = new Map<string, T>()
-  #characters = 0
+  #young = new Map<string, Entry<T>>()
+  #old = new Map<string, Entry<T>>()
+  #bytes = 0
 
-  get(text: string): T | undefined {
-    const young = this.#young.get(text)
-    if (young !== undefined) return young
-    const old = this.#old.get(text)
-    if (old !== undefined) this.set(text, old)
-    return old
+  get(name: string): T | undefined {
+    const young = this.#young.get(name)
+    if (young !== undefined) return young.value
+    const old = this.#old.get(name)
+    if (old !== undefined) this.#add(name, old)
+    return old?.value
   }
 
-  set(text: string, decoded: T): void {
-    if (this.#young.size >= MEMO_ENTRIES || this.#characters > MEMO_CHARACTERS) {
+  /** @param size how many bytes it takes, roughly */
+  set(name: string, value: T, size: number): void {
+    this.#add(name, { value, size })
+  }
+
+  #add(name: string, entry: Entry<T>): void {
+    if (this.#young.size >= MEMO_ENTRIES || this.#bytes > MEMO_BYTES) {
       this.#old = this.#young
       this.#young = new Map()
-      this.#characters = 0
+      this.#bytes = 0
     }
-    this.#young.set(text, decoded)
-    this.#characters += text.length
+    this.#young.set(name, entry)
+    this.#bytes += entry.size
   }
 }

@@ -65,7 +65,7 @@ class SignedCodec implements Codec {
     const json = joinObject(cells)
     if (json.length > this.#maxBytes) throw tooLarge(cells, json.length, this.#maxBytes)
     const text = this.#signer.sign(json)
-    this.#known.set(text, { cells, stamp: Math.floor(this.#clock() / 1000) })
+    this.#known.set(text, { cells, stamp: Math.floor(this.#clock() / 1000) }, text.length)
     return text
   }
 
@@ -79,7 +79,7 @@ class SignedCodec implements Codec {
     const cells = opened === null ? null : splitObject(opened.json)
     if (opened === null || cells === null) return null
     const decoded = { cells, stamp: opened.stamp }
-    this.#known.set(text, decoded)
+    this.#known.set(text, decoded, text.length)
     return decoded
   }
 }

@@ -1,8 +1,10 @@
 import type { Cache, Cached } from '../caches/cache.js'
 import type { Codec } from '../codecs/codec.js'
+import { Memo } from '../codecs/memo.js'
 import { chain } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
 import type {
+  Cells,
   Clock,
   Loaded,
   MaybePromise,
@@ -25,6 +27,15 @@ export interface CacheEngineOptions {
   /** The clock that the cache was given, if it was. */
   readonly clock?: Clock
 }
+
+/** A value that was decoded or encoded. */
+interface Known {
+  readonly bytes: Uint8Array
+  readonly cells: Cells
+}
+
+/** Larger ones are decoded anew each time: whoever sends a huge one shall not have it copied as well. */
+const KEPT_BYTES = 2 ** 16
 
 /** Under which names a cache keeps the sessions of Django's two engines that use one. */
 export type CacheKeys = 'cache' | 'cached_db'
@@ -71,6 +82,8 @@ class CacheEngine implements SessionEngine {
   readonly #cache: Cache
   readonly #codec: Codec<Uint8Array>
   readonly #key: (sessionKey: string) => string
+  /** By session key; only the very same bytes get it out. */
+  readonly #known = new Memo<Known>()
 
   constructor({ cache, codec, keyPrefix, version, clock }: CacheEngineOptions) {
     this.#cache = cache
@@ -85,9 +98,9 @@ class CacheEngine implements SessionEngine {
     const key = this.#key(sessionKey)
     const cache = this.#cache
     if (slide === undefined || cache.getAndTouch === undefined)
-      return chain(cache.get(key), (cached) => this.#loaded(cached))
+      return chain(cache.get(key), (cached) => this.#loaded(sessionKey, cached))
     return chain(cache.getAndTouch(key, slide.expires), (cached) => {
-      const loaded = this.#loaded(cached)
+      const loaded = this.#loaded(sessionKey, cached)
       if (loaded === null) return null
       const end = slide.endOf(loaded.cells)
       const slid = { ...loaded, expires: () => end, slid: true }
@@ -96,19 +109,38 @@ class CacheEngine implements SessionEngine {
     })
   }
 
-  #loaded(cached: Cached | null): Loaded | null {
+  #loaded(sessionKey: string, cached: Cached | null): Loaded | null {
     if (cached === null) return null
-    const cells = this.#codec.decode(cached.value)
+    const cells = this.#decode(sessionKey, cached.value)
     const expires = (): number | null => cached.expires ?? null
     return { cells: cells ?? NO_CELLS, version: cached.version, expires, corrupted: cells === null }
   }
 
+  #decode(sessionKey: string, bytes: Uint8Array): Cells | null {
+    const known = this.#known.get(sessionKey)
+    if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known.cells
+    const cells = this.#codec.decode(bytes)
+    // A copy: what came may be a piece of all that came with it.
+    if (cells !== null && bytes.length <= KEPT_BYTES) this.#keep(sessionKey, Uint8Array.from(bytes), cells)
+    return cells
+  }
+
+  #encode(sessionKey: string, cells: Cells): Uint8Array {
+    const bytes = this.#codec.encode(cells)
+    if (bytes.length <= KEPT_BYTES) this.#keep(sessionKey, bytes, cells)
+    return bytes
+  }
+
+  #keep(sessionKey: string, bytes: Uint8Array, cells: Cells): void {
+    this.#known.set(sessionKey, { bytes, cells }, bytes.length)
+  }
+
   create(key: string, { cells, expires }: SessionRecord): MaybePromise<Outcome> {
-    return this.#cache.add(this.#key(key), this.#codec.encode(cells), expires)
+    return this.#cache.add(this.#key(key), this.#encode(key, cells), expires)
   }
 
   save(key: string, { cells, expires }: SessionRecord, expected?: unknown): MaybePromise<Outcome> {
-    return this.#cache.replace(this.#key(key), this.#codec.encode(cells), expires, expected)
+    return this.#cache.replace(this.#key(key), this.#encode(key, cells), expires, expected)
   }
 
   touch(key: string, expires: number): MaybePromise<'saved' | 'missing'> {

@@ -32,9 +32,10 @@ export class Connection {
   readonly #replies = new Replies()
   readonly #settings = new Map<string, string>()
   readonly #queue: Waiting[] = []
-  /** What this turn of the event loop wrote, to leave in one piece: text, and values between. */
+  /** What this turn of the event loop wrote, to leave in one piece: text and values in turn, and the text after them. */
   #written: (string | Uint8Array)[] = []
   #text = ''
+  #size = 0
   #timer: NodeJS.Timeout | null = null
   /** What was found overdue once. */
   #late: Waiting | null = null
@@ -82,6 +83,11 @@ export class Connection {
     return this.#failure === null
   }
 
+  /** How many replies are due. */
+  get waiting(): number {
+    return this.#queue.length
+  }
+
   /**
    * Sends a command line, with the value that it announces, and waits for the reply.
    *
@@ -90,11 +96,13 @@ export class Connection {
   send(command: string, value: Uint8Array | null, codes: string): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) return reject(this.#failure)
-      if (this.#text === '' && this.#written.length === 0) setImmediate(() => this.#flush())
+      if (this.#size === 0) setImmediate(() => this.#flush())
       this.#text += command
+      this.#size += command.length
       if (value !== null) {
         this.#written.push(this.#text, value)
         this.#text = '\r\n'
+        this.#size += value.length + 2
       }
       this.#queue.push({ codes, since: performance.now(), resolve, reject })
       this.#timer ??= setTimeout(() => this.#lookAtTime(), this.#patience)
@@ -118,12 +126,20 @@ export class Connection {
 
   #flush(): void {
     if (!this.alive) return
-    this.#socket.cork()
-    for (const part of this.#written) this.#socket.write(part, 'latin1')
-    this.#socket.write(this.#text, 'latin1')
-    this.#socket.uncork()
+    this.#written.push(this.#text)
+    const bytes = Buffer.allocUnsafe(this.#size)
+    let at = 0
+    for (const part of this.#written) {
+      if (typeof part === 'string') at += bytes.write(part, at, 'latin1')
+      else {
+        bytes.set(part, at)
+        at += part.length
+      }
+    }
+    this.#socket.write(bytes)
     this.#written = []
     this.#text = ''
+    this.#size = 0
   }
 
   #read(piece: Buffer): void {

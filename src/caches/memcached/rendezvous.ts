@@ -4,6 +4,7 @@
  */
 export function rendezvous<T extends { readonly node: string }>(servers: readonly T[], key: string): T {
   let [winner] = servers
+  if (servers.length === 1) return winner as T
   let highest = -1
   for (const server of servers) {
     const score = murmur3(`${server.node}-${key}`)

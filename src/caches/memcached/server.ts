@@ -22,6 +22,7 @@ export class Server {
   readonly #patience: Patience
   #connection: Connection | null = null
   #opening: Promise<Connection> | null = null
+  /** Operations that wait for the connection to be opened. */
   #waiting = 0
   #failures = 0
   #notBefore = 0
@@ -37,16 +38,24 @@ export class Server {
 
   /** Sends a command about a key: see `Connection.send`. */
   async send(command: string, value: Uint8Array | null, codes: string): Promise<Reply> {
-    if (this.#waiting >= MOST_WAITING)
-      throw new StoreUnavailable(`${this.#name} has ${MOST_WAITING} operations waiting.`)
+    const connection = this.#connection?.alive ? this.#connection : await this.#connected()
+    if (connection.waiting >= MOST_WAITING) throw this.#tooMany()
+    if (value !== null) connection.refuseTooLarge(command.length + value.length)
+    return connection.send(command, value, codes)
+  }
+
+  async #connected(): Promise<Connection> {
+    if (this.#waiting >= MOST_WAITING) throw this.#tooMany()
     this.#waiting++
     try {
-      const connection = this.#connection?.alive ? this.#connection : await this.#open()
-      if (value !== null) connection.refuseTooLarge(command.length + value.length)
-      return await connection.send(command, value, codes)
+      return await this.#open()
     } finally {
       this.#waiting--
     }
+  }
+
+  #tooMany(): StoreUnavailable {
+    return new StoreUnavailable(`${this.#name} has ${MOST_WAITING} operations waiting.`)
   }
 
   async close(): Promise<void> {
