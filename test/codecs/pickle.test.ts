@@ -79,13 +79,3 @@ test('a session past sessionMaxBytes is refused when it is written and when it i
   expect(exact.decode(exact.encode(session))).toEqual(session)
   expect(() => pickleCodec({ sessionMaxBytes: 109 }).encode(session)).toThrow(SessionTooLarge)
 })
-
-test('what was read before is given again only for the very same bytes', () => {
-  const codec = pickleCodec()
-  const bytes = codec.encode(new Map([['a', '"one"']]))
-  expect(codec.decode(Uint8Array.from(bytes))?.get('a')).toBe('"one"')
-  const other = Buffer.from(bytes)
-  other.write('two', other.indexOf('one'))
-  expect(codec.decode(other)?.get('a')).toBe('"two"')
-  expect(codec.decode(bytes)?.get('a')).toBe('"one"')
-})
