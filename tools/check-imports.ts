@@ -42,7 +42,7 @@ const nodeModules: Readonly<Record<string, RegExp>> = {
   'node:zlib': /^src\/(wire\/|auth\/hashers)/,
 }
 const otherNodeModules =
-  /^src\/(adapters\/(node|node-heads|express|hold-head|pretend-sent|form)\.ts|databases\/|caches\/memcached\b|engines\/file\b|cli\/|testing\/)/
+  /^src\/(adapters\/(node|node-heads|express|hold-head|pretend-sent|form)\.ts|databases\/|caches\/memcached\b|engines\/(file|user-index\/in-folder)\b|cli\/|testing\/)/
 
 /** A framework, driver or template engine is named in one file only, so that no other needs it installed. */
 const packages: Readonly<Record<string, string>> = {

@@ -15,7 +15,7 @@ import type {
   Slide,
 } from '../core/types.js'
 import { ImproperlyConfigured } from '../errors.js'
-import { CacheIndex } from './user-index.js'
+import { CacheIndex } from './user-index/in-cache.js'
 
 export interface CacheEngineOptions {
   readonly cache: Cache

@@ -5,7 +5,7 @@ import type { Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord
 import { type Database, type Dialect, insertNew, type Row, type Statement } from '../databases/database.js'
 import { Batch } from './batch.js'
 import { DbSweep } from './db-sweep.js'
-import { DbIndex } from './user-index.js'
+import { DbIndex } from './user-index/in-table.js'
 
 export interface DbEngineOptions {
   readonly database: Database

@@ -5,7 +5,7 @@ import { chain } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
 import type { Cells, Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
 import { SessionFolder, type Stored, type Verdict } from './file/folder.js'
-import { FileIndex } from './file/index.js'
+import { FileIndex } from './user-index/in-folder.js'
 
 export interface FileEngineOptions extends Partial<ExpiryRules> {
   /** Django's `SESSION_FILE_PATH`, which must be there (default: the system's temporary folder). */

@@ -1,7 +1,7 @@
 import { locmem } from '../caches/locmem.js'
 import { BoundedMap } from '../core/bounded-map.js'
 import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionIndex, SessionRecord } from '../core/types.js'
-import { CacheIndex } from './user-index.js'
+import { CacheIndex } from './user-index/in-cache.js'
 
 export interface MemoryEngineOptions {
   /** The most sessions kept (default 100,000); past it the one that was saved longest ago goes. */

@@ -6,7 +6,7 @@ import { inOrder } from '../../src/core/maybe.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { openDatabase } from '../../src/databases/open.js'
 import { sessionTables } from '../../src/engines/db.js'
-import { userIndexTables } from '../../src/engines/user-index.js'
+import { userIndexTables } from '../../src/engines/user-index/tables.js'
 import {
   type ServerOptions,
   startMariadb,

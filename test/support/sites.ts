@@ -8,7 +8,7 @@ import type { Database } from '../../src/databases/database.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
 import { memoryEngine } from '../../src/engines/memory.js'
-import { userIndexTables } from '../../src/engines/user-index.js'
+import { userIndexTables } from '../../src/engines/user-index/tables.js'
 import { randomString } from '../../src/wire/crypto.js'
 
 export const SECRET = 'a secret of the tests, of more than fifty characters in all'

@@ -1,0 +1,65 @@
+import { chain } from '../../core/maybe.js'
+import type { IndexEntry, MaybePromise, SessionIndex } from '../../core/types.js'
+import type { Database, Dialect, Row, Statement } from '../../databases/database.js'
+import { orUpdate } from './tables.js'
+
+const COLUMNS = 'session_key, user_id, created, seen, expires, user_agent, address'
+const UPDATES = ['user_id', 'created', 'seen', 'expires', 'user_agent', 'address']
+
+function statementsFor(dialect: Dialect): Readonly<Record<'put' | 'of' | 'remove' | 'clear', string>> {
+  return {
+    put: `INSERT INTO sojourn_session (${COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ${orUpdate(dialect, 'session_key', UPDATES)}`,
+    of: `SELECT ${COLUMNS} FROM sojourn_session WHERE user_id = ?1`,
+    remove: 'DELETE FROM sojourn_session WHERE session_key = ?1 AND user_id = ?2',
+    // A session whose end was moved since may outlive what was noted of it.
+    clear:
+      'DELETE FROM sojourn_session WHERE expires < ?1 AND NOT EXISTS (SELECT 1 FROM django_session WHERE django_session.session_key = sojourn_session.session_key)',
+  }
+}
+
+/** The index in a table beside `django_session`. */
+export class DbIndex implements SessionIndex {
+  readonly #database: Database
+  readonly #sql: ReturnType<typeof statementsFor>
+  readonly #statements: Partial<Record<keyof ReturnType<typeof statementsFor>, Statement>> = {}
+
+  constructor(database: Database) {
+    this.#database = database
+    this.#sql = statementsFor(database.dialect)
+  }
+
+  put({ key, user, created, seen, expires, userAgent, address }: IndexEntry): MaybePromise<void> {
+    const values = [key, user, created, seen, Math.ceil(expires), userAgent, address] as const
+    return chain(this.#statement('put').run(...values), () => undefined)
+  }
+
+  of(user: string): MaybePromise<readonly IndexEntry[]> {
+    return chain(this.#statement('of').all(user), (rows) => rows.filter(({ user_id }) => user_id === user).map(entryOf))
+  }
+
+  remove(user: string, key: string): MaybePromise<void> {
+    return chain(this.#statement('remove').run(key, user), () => undefined)
+  }
+
+  /** Forgets sessions that are gone. */
+  clear(now: number): MaybePromise<number> {
+    return this.#statement('clear').run(now)
+  }
+
+  #statement(name: keyof ReturnType<typeof statementsFor>): Statement {
+    this.#statements[name] ??= this.#database.prepare(this.#sql[name])
+    return this.#statements[name] as Statement
+  }
+}
+
+function entryOf(row: Row): IndexEntry {
+  return {
+    key: String(row['session_key']),
+    user: String(row['user_id']),
+    created: Number(row['created']),
+    seen: Number(row['seen']),
+    expires: Number(row['expires']),
+    userAgent: String(row['user_agent']),
+    address: String(row['address']),
+  }
+}
