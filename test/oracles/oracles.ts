@@ -52,12 +52,12 @@ const oracles: Readonly<Record<OracleName, Oracle>> = {
   A: (_, apps, options) => countingFinding(apps, options, false),
   B: (_, apps, options) => countingFinding(apps, options, true),
   async revive(_, apps, { ops, clients, seed }) {
-    const { trials, revived, late, forbidden, seconds } = await reviving(apps, { trials: ops, clients, seed })
+    const { trials, failed, revived, late, forbidden, seconds } = await reviving(apps, { trials: ops, clients, seed })
     const health = await healthOf(apps)
     return {
       lines: [
         `revived ${revived} of ${trials}`,
-        `late requests: 200 ${late.ok}, 400 ${late.interrupted}, other ${late.other}; ${seconds.toFixed(1)} s`,
+        `late requests: 200 ${late.ok}, 400 ${late.interrupted}, other ${late.other}; trials made again ${failed}; ${seconds.toFixed(1)} s`,
         `${forbidden}; ${health}`,
       ],
       faults: revived + late.other + forbidden.sum + health.sum,

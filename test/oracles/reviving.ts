@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from './apps.js'
 import { randomFrom } from './random.js'
@@ -7,6 +8,10 @@ import { Forbidden, Visitor } from './visitor.js'
 const LONGEST_THOUGHT = 20
 /** Milliseconds after its begin at which the visitor logs out, at most: sometimes it has been answered then. */
 const LATEST_LOGOUT = 25
+/** Of so many trials one at most may come to nothing, for a store that is too slow says so; it is made again. */
+const FAILING = 20
+/** Milliseconds before that. */
+const PAUSE = 200
 
 export interface RevivingOptions {
   readonly trials: number
@@ -17,6 +22,8 @@ export interface RevivingOptions {
 
 export interface RevivingResult {
   readonly trials: number
+  /** Those that began or ended with an error, and were made again. */
+  readonly failed: number
   /** Sessions that were there after their visitor had logged out. */
   readonly revived: number
   /** How many late requests were answered 200, 400 and otherwise. */
@@ -34,29 +41,37 @@ export async function reviving(apps: readonly App[], options: RevivingOptions): 
   const late = { ok: 0, interrupted: 0, other: 0 }
   const began = performance.now()
   let revived = 0
+  let failed = 0
   let left = trials
 
-  async function trial(): Promise<void> {
-    const visitor = new Visitor(forbidden)
+  async function trial(agent: Agent): Promise<void> {
+    const visitor = new Visitor(forbidden, agent)
     visitor.mayEnd = true
-    await visitor.begin(any())
-    const other = visitor.twin()
+    if (!(await visitor.begins(any()))) return again()
+    const other = visitor.twin(agent)
     const slow = visitor.ask(any(), `/slow?think=${(random() * LONGEST_THOUGHT).toFixed(1)}`)
     await sleep(random() * LATEST_LOGOUT)
     const logout = await other.ask(any(), '/logout')
     const { status } = await slow
-    if (logout.ending !== 'acknowledged') throw new Error(`No logout: ${logout.status}.`)
+    if (logout.ending !== 'acknowledged') return again()
     late[status === 200 ? 'ok' : status === 400 ? 'interrupted' : 'other']++
     // Both processes, for one of them may remember what the other forgot.
-    const answers = await Promise.all(apps.map((app) => visitor.twin().ask(app, '/kept')))
+    const answers = await Promise.all(apps.map((app) => visitor.twin(agent).ask(app, '/kept')))
     if (answers.some(({ page, status: last }) => last !== 200 || page.anonymous !== true)) revived++
-    for (const each of [visitor, other]) each.leave()
+  }
+
+  async function again(): Promise<void> {
+    left++
+    if (++failed > Math.max(trials / FAILING, FAILING)) throw new Error(`${failed} of ${trials} trials failed.`)
+    await sleep(PAUSE)
   }
 
   await Promise.all(
     Array.from({ length: clients }, async () => {
-      while (left-- > 0) await trial()
+      const agent = new Agent({ keepAlive: true })
+      while (left-- > 0) await trial(agent)
+      agent.destroy()
     }),
   )
-  return { trials, revived, late, forbidden, seconds: (performance.now() - began) / 1000 }
+  return { trials, failed, revived, late, forbidden, seconds: (performance.now() - began) / 1000 }
 }

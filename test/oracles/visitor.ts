@@ -54,18 +54,24 @@ export class Visitor {
   /** Logging out is what is being tried: to have no session is no fault then. */
   mayEnd = false
   readonly #forbidden: Forbidden
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #agent: Agent
 
-  constructor(forbidden: Forbidden) {
+  /** @param agent the connections of all who come from one browser; one of its own unless given */
+  constructor(forbidden: Forbidden, agent: Agent = new Agent({ keepAlive: true, maxSockets: 1 })) {
     this.#forbidden = forbidden
+    this.#agent = agent
   }
 
   /** Takes the cookie of the answer for its own. */
   async begin(app: App): Promise<void> {
+    if (!(await this.begins(app))) throw new Error(`No session could be made. ${app.complaints}`)
+  }
+
+  /** Whether there was a session to begin. */
+  async begins(app: App): Promise<boolean> {
     const { status, setCookie } = await this.ask(app, '/begin')
-    const pair = setCookie?.split(';')[0]
-    if (status !== 200 || pair === undefined) throw new Error(`No session could be made: ${status}. ${app.complaints}`)
-    this.cookie = pair
+    this.cookie = setCookie?.split(';')[0] ?? ''
+    return status === 200 && this.cookie !== ''
   }
 
   /** Asks for a page, with the cookie it has; whatever is wrong with the answer is noted. */
@@ -97,8 +103,8 @@ export class Visitor {
   }
 
   /** A visitor of the same session. */
-  twin(): Visitor {
-    const other = new Visitor(this.#forbidden)
+  twin(agent?: Agent): Visitor {
+    const other = new Visitor(this.#forbidden, agent)
     other.cookie = this.cookie
     other.mayEnd = this.mayEnd
     return other
