@@ -2,6 +2,7 @@ import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from './apps.js'
 import { randomFrom } from './random.js'
+import { retried } from './retried.js'
 import { Forbidden, Visitor } from './visitor.js'
 
 /** Milliseconds that the request takes which is under way when its visitor logs out. */
@@ -56,8 +57,8 @@ export async function reviving(apps: readonly App[], options: RevivingOptions): 
     if (logout.ending !== 'acknowledged') return again()
     late[status === 200 ? 'ok' : status === 400 ? 'interrupted' : 'other']++
     // Both processes, for one of them may remember what the other forgot.
-    const answers = await Promise.all(apps.map((app) => visitor.twin(agent).ask(app, '/kept')))
-    if (answers.some(({ page, status: last }) => last !== 200 || page.anonymous !== true)) revived++
+    const alive = await Promise.all(apps.map((app) => retried(() => isAlive(visitor.twin(agent), app))))
+    if (alive.includes(true)) revived++
   }
 
   async function again(): Promise<void> {
@@ -74,4 +75,11 @@ export async function reviving(apps: readonly App[], options: RevivingOptions): 
     }),
   )
   return { trials, failed, revived, late, forbidden, seconds: (performance.now() - began) / 1000 }
+}
+
+/** Whether the visitor's cookie names a session still; throws where the store cannot say so. */
+async function isAlive(visitor: Visitor, app: App): Promise<boolean> {
+  const { status, page } = await visitor.ask(app, '/kept')
+  if (status !== 200) throw new Error(`The session cannot be asked for: ${status}. ${app.complaints}`)
+  return page.anonymous !== true
 }

@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from './apps.js'
 import { type Attempt, judge, judgeShared, type Kept, total, type Verdict } from './history.js'
+import { retried } from './retried.js'
 import { type Forbidden, Visitor } from './visitor.js'
 
 /** Milliseconds that a page thinks at most between what it reads and what it writes. */
 const LONGEST_THOUGHT = 5
 /** Milliseconds that a visitor waits who was told that something failed. */
 const PAUSE = 20
-/** Milliseconds within which a store has to answer again when nothing is wrong any more. */
-const RECOVERY = 20_000
 
 export interface RoundOptions {
   readonly apps: readonly App[]
@@ -123,18 +122,5 @@ export class Round {
       if (page.anonymous === true) return { shared: 0, clients: [] }
       return page as unknown as { shared: number; clients: readonly Kept[] }
     })
-  }
-}
-
-/** Until it works: what failed just now may take a moment to come back. */
-async function retried<T>(work: () => Promise<T>): Promise<T> {
-  const patience = performance.now() + RECOVERY
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      if (performance.now() > patience) throw error
-      await sleep(100)
-    }
   }
 }
