@@ -1,7 +1,7 @@
 import { SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
 import { remainingMoment } from './expiry.js'
-import { chain, isPromise } from './maybe.js'
-import { apply, type Delta, delta } from './merge.js'
+import { chain, isPromise, orElse } from './maybe.js'
+import { apply, type Delta, delta, NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
 import { patiently } from './turns.js'
 import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
@@ -194,10 +194,22 @@ export function touch(state: SessionState): MaybePromise<boolean> {
 
 /** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */
 export function flush(state: SessionState): MaybePromise<void> {
-  const { key, baseline } = state
+  const { key, store } = state
+  const { sessionUserIndex } = store.settings
+  const known = state.phase === 'loaded' || !sessionUserIndex || store.engine.stateless ? state.baseline : null
   state.end()
-  return queue(state, 'flush', () =>
-    key === null ? undefined : chain(state.store.delete(key), () => forget(state, baseline, key)),
+  return queue(state, 'flush', () => {
+    if (key === null) return
+    // Nobody has looked whose session it is, and its place in the index has to go with it.
+    return chain(known ?? cellsUnder(state, key), (cells) => chain(store.delete(key), () => forget(state, cells, key)))
+  })
+}
+
+/** What a store has under a key; nothing where it fails, which must keep nobody from ending the session. */
+function cellsUnder({ store }: SessionState, key: string): MaybePromise<Cells> {
+  return orElse(
+    () => chain(store.load(key), (loaded) => loaded?.cells ?? NO_CELLS),
+    () => NO_CELLS,
   )
 }
 

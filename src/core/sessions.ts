@@ -13,7 +13,9 @@ import { loginMark, loginOf, MARK_KEY, userOf } from './user-mark.js'
 /** An entry of the index whose session is not there is forgotten after so many milliseconds; until then it may be just being made. */
 const BEING_MADE = 60_000
 /** How often the index is read anew, for sessions that get a new key while they are being ended. */
-const ROUNDS = 5
+const ROUNDS = 6
+/** How often one that is listed and not there is tried: it may be just being made. What is not there then comes of a later login. */
+const LOOKS = 2
 
 /** One of a user's sessions, for a page that lists them. Holds no key that anybody could print. */
 export class UserSession {
@@ -110,15 +112,15 @@ export class Sessions {
   async revokeUser(user: string | number, options: { readonly except?: object } = {}): Promise<number> {
     if (this.#store.engine.stateless) return this.#cutOff(String(user), options.except)
     const spared = keyOf(options.except)
+    const looks = new Map<string, number>()
     let ended = 0
     for (let round = 0; round < ROUNDS; round++) {
       const entries = await this.#store.index.of(String(user))
-      const others = entries.filter(({ key }) => key !== spared)
-      const results = await Promise.all(others.map(({ key }) => this.#end(String(user), key)))
-      const count = results.filter(Boolean).length
-      ended += count
-      // Nothing was there to end: what is still listed is being made by a login that comes after this.
-      if (count === 0) break
+      const others = entries.map(({ key }) => key).filter((key) => key !== spared && (looks.get(key) ?? 0) < LOOKS)
+      if (others.length === 0) break
+      for (const key of others) looks.set(key, (looks.get(key) ?? 0) + 1)
+      const results = await Promise.all(others.map((key) => this.#end(String(user), key)))
+      ended += results.filter(Boolean).length
     }
     return ended
   }

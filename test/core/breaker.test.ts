@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Breaker } from '../../src/core/breaker.js'
 
 function setUp(): { readonly breaker: Breaker; turn(ms: number): void } {
@@ -72,4 +72,17 @@ test('the pauses grow, and never over 375 ms: a store that is back is found', ()
   expect(pauses[0]).toBeLessThanOrEqual(63)
   expect(Math.max(...pauses)).toBeLessThanOrEqual(375)
   expect(Math.min(...pauses.slice(3))).toBeGreaterThanOrEqual(225)
+})
+
+test('two processes do not come back at the same moment', () => {
+  const pauses = [0, 1].map((chance) => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(chance)
+    const { breaker, turn } = setUp()
+    breaker.failed(0, true)
+    random.mockRestore()
+    let pause = 0
+    for (; !breaker.admits(); pause++) turn(1)
+    return pause
+  })
+  expect(pauses).toEqual([38, 63])
 })

@@ -8,6 +8,7 @@ import { jsonCodec } from '../../src/codecs/json.js'
 import { signedCodec } from '../../src/codecs/signed.js'
 import type { UserSession } from '../../src/core/sessions.js'
 import type { SettingsInput } from '../../src/core/settings.js'
+import type { SessionIndex } from '../../src/core/types.js'
 import { cacheEngine } from '../../src/engines/cache.js'
 import { fileEngine } from '../../src/engines/file.js'
 import { memoryEngine } from '../../src/engines/memory.js'
@@ -168,6 +169,67 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     expect(await world.site.sessions.forUser(ann.id)).toEqual([])
   })
 
+  test('are noted before they are there, so that whoever ends all of them knows of each', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const noted: boolean[] = []
+    const { create } = world.engine
+    world.engine.create = async (key, record) => {
+      const entries = await world.engine.users?.of(String(ann.id))
+      noted.push(entries?.some((entry) => entry.key === key) ?? false)
+      return create.call(world.engine, key, record)
+    }
+    await enter(world, ann)
+    expect(noted).toEqual([true])
+  })
+
+  test('leave nothing in the index, whichever way they end', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const listed = async (): Promise<number | undefined> => (await world.engine.users?.of(String(ann.id)))?.length
+    await visit(world.site, { key: await enter(world, ann) }, (request) => logout(request))
+    expect(await listed()).toBe(0)
+    await enter(world, ann)
+    const [session] = await world.site.sessions.forUser(ann.id)
+    await world.site.sessions.revoke(session as UserSession)
+    expect(await listed()).toBe(0)
+    await world.site.sessions.revoke(await enter(world, ann))
+    expect(await listed()).toBe(0)
+    await enter(world, ann)
+    await world.site.sessions.revokeUser(ann.id)
+    expect(await listed()).toBe(0)
+  })
+
+  test('that are just being made are not listed, and not forgotten either for a minute', async () => {
+    const world = make()
+    const index = world.engine.users as SessionIndex
+    const [user, key, now] = ['4711', 'm'.repeat(32), world.clock()]
+    await index.put({ user, key, created: now, seen: now, expires: now + 1e6, userAgent: '', address: '' })
+    world.clock.turn(59)
+    expect(await world.site.sessions.forUser(user)).toEqual([])
+    expect(await index.of(user)).toHaveLength(1)
+    world.clock.turn(2)
+    expect(await world.site.sessions.forUser(user)).toEqual([])
+    expect(await index.of(user)).toEqual([])
+  })
+
+  test('end with all others also if they get a new key meanwhile', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const index = world.engine.users as SessionIndex
+    const { of } = index
+    let renewed: string | undefined
+    index.of = async (user) => {
+      const entries = await of.call(index, user)
+      if (renewed === undefined)
+        renewed = (await visit(world.site, { key }, (__, { session }) => session.cycleKey())).key
+      return entries
+    }
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(1)
+    expect(await who(world, renewed as string)).toBeUndefined()
+  })
+
   test('are found again under the key that a Django gave them, at their first visit, without a cookie', async () => {
     const world = make()
     const ann = await world.users.createUser('ann')
@@ -271,6 +333,14 @@ describe('sessions of a user in signed cookies', () => {
     expect(await who(world, await enter(world, ann))).toBe('ann')
     // Also in the very browser whose cookie still names the user.
     expect(await who(world, await enter(world, ann, keys[0]))).toBe('ann')
+  })
+
+  test('T17: a login of the very moment of the cut-off ends too, for nobody knows which was first', async () => {
+    const world = cookies()
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    await world.site.sessions.revokeUser(ann.id)
+    expect(await who(world, key)).toBeUndefined()
   })
 
   test('the session that asks may stay', async () => {

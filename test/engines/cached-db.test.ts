@@ -67,6 +67,12 @@ test('a save takes the copy out of the cache, so that a Django reads the row', a
   expect(await trouble.inner.has(COPY)).toBe(false)
 })
 
+test('the copy of a session that is over already goes too: it was put there by somebody who read it before', async () => {
+  djangoCaches('{"a":1}')
+  expect(await engine.delete(KEY)).toBe('missing')
+  expect(await trouble.inner.has(COPY)).toBe(false)
+})
+
 test('a save that did not happen leaves the copy alone', async () => {
   await engine.create(KEY, record({ a: '1' }))
   djangoCaches('{"a":1}')
