@@ -10,6 +10,8 @@ import type { SessionEngine } from '../../src/core/types.js'
 import type { Database, ZoneRules } from '../../src/databases/database.js'
 import { mysql } from '../../src/databases/mysql.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
+import { DbIndex } from '../../src/engines/user-index/in-table.js'
+import { userIndexTables } from '../../src/engines/user-index/tables.js'
 import { StoreUnavailable, UsernameTaken } from '../../src/errors.js'
 import { testClock } from '../../src/testing/clock.js'
 import { engineContract } from '../../src/testing/engine-contract.js'
@@ -234,6 +236,17 @@ describe.each(['sid', 'bookworm'] as const)('the Django of %s', (suite) => {
       'from django.contrib.sessions.models import Session; print(Session.objects.get().expire_date.isoformat())'
     expect(Date.parse(await python(home, 'sojourn', data))).toBeGreaterThan(Date.now() + HOUR / 2)
   })
+})
+
+test('sessions of a user are not those of another whose id the collation takes for the same', async () => {
+  await userIndexTables(database)
+  const index = new DbIndex(database)
+  const rest = { created: NOW, seen: NOW, expires: NOW + HOUR, userAgent: '', address: '' }
+  await index.put({ user: 'ann', key: key('1'), ...rest })
+  await index.put({ user: 'ANN', key: key('2'), ...rest })
+  expect((await index.of('ann')).map((entry) => entry.key)).toEqual([key('1')])
+  await index.remove('ann', key('1'))
+  expect(await index.of('ann')).toEqual([])
 })
 
 test('users are kept, their names are taken once, and one that is too long is refused, not cut', async () => {

@@ -1,0 +1,68 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { Cache } from '../../src/caches/cache.js'
+import { locmem } from '../../src/caches/locmem.js'
+import type { IndexEntry } from '../../src/core/types.js'
+import { sqlite } from '../../src/databases/sqlite.js'
+import { sessionTables } from '../../src/engines/db.js'
+import { CacheIndex } from '../../src/engines/user-index/in-cache.js'
+import { DbIndex } from '../../src/engines/user-index/in-table.js'
+import { userIndexTables } from '../../src/engines/user-index/tables.js'
+import { testClock } from '../../src/testing/clock.js'
+
+const clock = testClock()
+const entry = (n: number, more: Partial<IndexEntry> = {}): IndexEntry => ({
+  key: `session${n}`.padEnd(32, 'x'),
+  user: '1',
+  created: clock(),
+  seen: clock() + n,
+  expires: clock() + 60_000,
+  userAgent: '',
+  address: '',
+  ...more,
+})
+
+/** A cache that answers in a later turn, so that others come between. */
+function slowly(cache: Cache): Cache {
+  return new Proxy(cache, {
+    get: (target, name) => {
+      const own = target[name as keyof Cache] as unknown
+      if (typeof own !== 'function') return own
+      return async (...given: unknown[]) => {
+        await turn()
+        return (own as (...given: unknown[]) => unknown).apply(target, given)
+      }
+    },
+  })
+}
+
+test('in a cache: of many who note a session of one user at once each is noted', async () => {
+  const index = new CacheIndex(slowly(locmem({ clock })), ':1:', clock)
+  await index.put(entry(0))
+  await Promise.all([1, 2, 3, 4, 5].map((n) => index.put(entry(n))))
+  expect((await index.of('1')).map(({ seen }) => seen - clock()).sort()).toEqual([0, 1, 2, 3, 4, 5])
+})
+
+test('in a cache: of more than a thousand sessions those are kept that were seen last', async () => {
+  const cache = locmem({ clock })
+  const index = new CacheIndex(cache, ':1:', clock)
+  const thousand = Array.from({ length: 1000 }, (_, n) => entry(n + 1))
+  await cache.add(':1:sojourn.user:1', new TextEncoder().encode(JSON.stringify(thousand)), clock() + 60_000)
+  await index.put(entry(5000))
+  const kept = (await index.of('1')).map(({ seen }) => seen - clock())
+  expect(kept).toHaveLength(1000)
+  expect([kept.includes(1), kept.includes(2), kept.includes(5000)]).toEqual([false, true, true])
+})
+
+test('in a table: what is past its noted end goes, but for sessions that live on', async () => {
+  const database = sqlite('sqlite::memory:')
+  await sessionTables(database)
+  await userIndexTables(database)
+  const index = new DbIndex(database)
+  const [living, dead, young] = [entry(1), entry(2), entry(3, { expires: clock() + 120_000 })]
+  for (const each of [living, dead, young]) await index.put(each)
+  const row = [living.key, '', database.fromMoment(clock() + 1e6)]
+  await database.prepare('INSERT INTO django_session VALUES (?1, ?2, ?3)').run(...row)
+  expect(await index.clear(clock() + 60_001)).toBe(1)
+  expect((await index.of('1')).map(({ key }) => key)).toEqual([living.key, young.key])
+})
