@@ -2,9 +2,10 @@ import * as commit from '../core/commit.js'
 import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
+import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import { MARK_KEY } from '../core/user-mark.js'
-import { ImproperlyConfigured } from '../errors.js'
+import { ImproperlyConfigured, SessionSealed, TooManySessions } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
 import { backendOf } from './authenticate.js'
 import { getScopeUser } from './get-user.js'
@@ -29,6 +30,7 @@ export function login(request: object, user: User, backend?: string): MaybePromi
 export function loginScope(scope: Scope, user: User, path?: string): MaybePromise<void> {
   const part = scope.site.part<AuthPart>('auth')
   refuseNobody(user)
+  if (scope.state.held) throw new SessionSealed()
   const backend = chosenBackend(part, user, path)
   const { state } = scope
   const entered = chain(commit.load(state), () => {
@@ -65,19 +67,39 @@ function chosenBackend({ backends }: AuthPart, user: User, path: string | undefi
   return backend
 }
 
+/** How often a login is tried again that met others of the same user in the same moment: together they would all be refused. */
+const TRIES = 5
+/** Milliseconds before that, at most. */
+const LONGEST_PAUSE = 100
+/** Milliseconds of what counts as one moment. */
+const JUST_NOW = 10_000
+
 /** Ends the user's other sessions, or this one, where there are more than `maxSessionsPerUser`. */
 function keepToLimit({ site, state }: Scope, user: string): MaybePromise<void> {
-  if (site.settings.maxSessionsPerUser === null) return
-  const limited = async (): Promise<void> => {
+  const { maxSessionsPerUser: limit, maxSessionsPerUserPolicy: policy } = site.settings
+  if (limit === null) return
+  if (policy === 'reject') return enterOrLeave(site, state, user, limit)
+  const evicted = chain(commit.saveNow(state), () => site.sessions.evict(user, limit, state.key))
+  return chain(evicted, (isOver) => (isOver ? commit.interrupt(state) : undefined))
+}
+
+/**
+ * Whoever finds too many when it is in leaves again, so that there are never too many. Of logins of one moment each may find the others and
+ * leave: then each tries again after a while of its own, and the last time it is refused.
+ */
+async function enterOrLeave(site: Site, state: SessionState, user: string, limit: number): Promise<void> {
+  const justNow = site.settings.clock() - JUST_NOW
+  for (let tries = 1; ; tries++) {
     await commit.saveNow(state)
-    try {
-      await site.sessions.keepToLimit(user, state)
-    } catch (error) {
-      await commit.flush(state)
-      throw error
-    }
+    const all = await site.sessions.forUser(user)
+    if (all.length <= limit) return
+    const settled = all.filter(({ created }) => created.getTime() < justNow)
+    if (settled.length >= limit || tries === TRIES) break
+    await commit.withdraw(state)
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_PAUSE))
   }
-  return limited()
+  await commit.flush(state)
+  throw new TooManySessions(limit)
 }
 
 function takeOver(state: SessionState, backend: string, id: string, hash: string): MaybePromise<void> {
@@ -122,6 +144,7 @@ export function updateSessionAuthHash(request: object, user: User): MaybePromise
   const scope = scopeOf(request)
   const part = scope.site.part<AuthPart>('auth')
   const { state } = scope
+  if (state.held) throw new SessionSealed()
   // A session that was not this user's before is not made so by a new password.
   const renewed = chain(getScopeUser(scope), (current) => {
     const id = String(user.id)

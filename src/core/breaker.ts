@@ -1,5 +1,3 @@
-/** Failures in a row, with no success between, after which a store counts as down. */
-const PATIENCE = 5
 /** Milliseconds until a store that is down is asked again; doubled up to the longest, so that it is found within half a second of its return. */
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 300
@@ -7,6 +5,9 @@ const LONGEST_PAUSE = 300
 /**
  * Stops asking a store that does not answer: nobody waits for it in vain, and it is not stormed when it comes back. While it
  * is down one request at a time tries it, after a pause that grows with each failure and is never quite the same.
+ *
+ * A failure that comes at once costs nobody any time and never counts, however many there are: a store that refuses (it is full, or may
+ * only be read, or what one visitor sent does not fit) still answers others.
  */
 export class Breaker {
   readonly #now: () => number
@@ -14,7 +15,6 @@ export class Breaker {
   /** 0 while the store is asked as ever. */
   #pause = 0
   #until = 0
-  #failures = 0
   #successes = 0
 
   /**
@@ -42,17 +42,12 @@ export class Breaker {
 
   succeeded(): void {
     this.#successes++
-    this.#failures = 0
     this.#pause = 0
   }
 
-  /**
-   * An operation failed, which began after so many successes. One that waited its whole time while the store answered nobody is enough; an
-   * error that came at once may be about that one operation.
-   */
+  /** An operation failed, which began after so many successes. The store is down if it waited its whole time, and nobody got an answer. */
   failed(successesBefore: number, waited: boolean): void {
-    this.#failures++
-    const isDown = this.#pause > 0 || this.#failures >= PATIENCE || (waited && successesBefore === this.#successes)
+    const isDown = this.#pause > 0 || (waited && successesBefore === this.#successes)
     if (!isDown) return
     this.#pause = this.#pause === 0 ? FIRST_PAUSE : Math.min(this.#pause * 2, LONGEST_PAUSE)
     this.#until = this.#now() + this.#pause * (0.75 + Math.random() / 2)

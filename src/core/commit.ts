@@ -5,7 +5,7 @@ import { apply, type Delta, delta, NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
 import { patiently } from './turns.js'
 import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
-import { isUnderOtherKey, noteFor, userOf, withLogin } from './user-mark.js'
+import { isUnknown, noteFor, userOf, withLogin } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
 const TRIES = 100
@@ -205,6 +205,17 @@ export function flush(state: SessionState): MaybePromise<void> {
   })
 }
 
+/** Takes a session out of the store and keeps its data, to be stored once more under another key. */
+export function withdraw(state: SessionState): MaybePromise<void> {
+  const { key, baseline, store } = state
+  if (key === null) return
+  return chain(store.delete(key), () => {
+    state.key = null
+    state.unsaved = true
+    return forget(state, baseline, key)
+  })
+}
+
 /** What a store has under a key; nothing where it fails, which must keep nobody from ending the session. */
 function cellsUnder({ store }: SessionState, key: string): MaybePromise<Cells> {
   return orElse(
@@ -273,7 +284,8 @@ function retire(
   })
 }
 
-function interrupt(state: SessionState): never {
+/** Somebody else has ended the session: nothing more of it may reach the store or the visitor. */
+export function interrupt(state: SessionState): never {
   state.key = null
   state.forget()
   throw new SessionInterrupted()
@@ -339,18 +351,20 @@ function notedRecord(
   const { settings, engine, clock } = state.store
   if (!settings.sessionUserIndex) return { record, entry: null }
   if (engine.stateless) return { record: { ...record, cells: withLogin(record.cells, clock()) }, entry: null }
-  const note = noteFor(record.cells, key, clock())
+  const note = noteFor(record.cells, key, record.expires, clock())
   if (note === null) return { record, entry: null }
   const { cells } = note
   const visitor = settings.sessionUserIndexDetails ? state.visitor : null
-  const details = { userAgent: (visitor?.header('user-agent') ?? '').slice(0, 300), address: visitor?.address ?? '' }
+  // As much as the table has room for. An address may be what a visitor wrote, where a framework trusts a proxy too much.
+  const userAgent = (visitor?.header('user-agent') ?? '').slice(0, 300)
+  const details = { userAgent, address: (visitor?.address ?? '').slice(0, 64) }
   return { record: { cells, expires: record.expires }, entry: { ...note.entry, ...details, expires: record.expires } }
 }
 
-/** Whether the index of users' sessions has to be told of a session that was only read: its key is one that Django gave it. */
+/** Whether the index of users' sessions has to be told of a session that was only read: Django gave it its key, or another end. */
 export function isUnnoted({ store, key, phase, baseline, unavailable }: SessionState): boolean {
   if (!store.settings.sessionUserIndex || key === null || phase !== 'loaded' || unavailable !== null) return false
-  return !store.engine.stateless && isUnderOtherKey(baseline, key)
+  return !store.engine.stateless && isUnknown(baseline, key, store.clock())
 }
 
 /** What ends with a session: its place in the index. */

@@ -1,4 +1,4 @@
-import { ReservedName, SessionValueError } from '../errors.js'
+import { ReservedName, SessionSealed, SessionValueError } from '../errors.js'
 import * as commit from './commit.js'
 import type { SessionState } from './session.js'
 import type { ReservedName as Name, Session, SessionMethods } from './session-types.js'
@@ -25,31 +25,31 @@ const methods: { [K in Name]: K extends 'sessionKey' | 'accessed' | 'modified' ?
     return this[STATE].get(key, fallback)
   },
   set(this: Behind, key: string, value: unknown) {
-    this[STATE].set(key, value)
+    changing(this).set(key, value)
   },
   has(this: Behind, key: string) {
     return this[STATE].has(key)
   },
   delete(this: Behind, key: string) {
-    return this[STATE].delete(key)
+    return changing(this).delete(key)
   },
   pop(this: Behind, key: string, fallback?: unknown) {
-    return this[STATE].pop(key, fallback)
+    return changing(this).pop(key, fallback)
   },
   setDefault(this: Behind, key: string, value: unknown) {
-    return this[STATE].setDefault(key, value)
+    return changing(this).setDefault(key, value)
   },
   update(this: Behind, values: object) {
-    this[STATE].update(values)
+    changing(this).update(values)
   },
   clear(this: Behind) {
-    this[STATE].clear()
+    changing(this).clear()
   },
   isEmpty(this: Behind) {
     return this[STATE].isEmpty()
   },
   setExpiry(this: Behind, value: Parameters<SessionMethods['setExpiry']>[0]) {
-    this[STATE].setExpiry(value)
+    changing(this).setExpiry(value)
   },
   getExpiryAge(this: Behind, options?: Parameters<SessionMethods['getExpiryAge']>[0]) {
     return this[STATE].getExpiryAge(options)
@@ -64,19 +64,19 @@ const methods: { [K in Name]: K extends 'sessionKey' | 'accessed' | 'modified' ?
     return this[STATE].getSessionCookieAge()
   },
   setTestCookie(this: Behind) {
-    this[STATE].setTestCookie()
+    changing(this).setTestCookie()
   },
   testCookieWorked(this: Behind) {
     return this[STATE].testCookieWorked()
   },
   deleteTestCookie(this: Behind) {
-    this[STATE].deleteTestCookie()
+    changing(this).deleteTestCookie()
   },
   flush(this: Behind) {
     return commit.flush(this[STATE])
   },
   cycleKey(this: Behind) {
-    return commit.cycleKey(this[STATE])
+    return commit.cycleKey(changing(this))
   },
   async load(this: Behind) {
     await commit.load(this[STATE])
@@ -93,6 +93,16 @@ const methods: { [K in Name]: K extends 'sessionKey' | 'accessed' | 'modified' ?
   },
 }
 Object.setPrototypeOf(methods, null)
+
+/** The state behind a dictionary that is about to be changed. */
+function changing(dictionary: Behind): SessionState {
+  return open(dictionary[STATE])
+}
+
+function open(state: SessionState): SessionState {
+  if (state.held) throw new SessionSealed()
+  return state
+}
 
 /** The names that are not data. */
 export const RESERVED_NAMES: readonly Name[] = Object.keys(methods) as Name[]
@@ -133,19 +143,19 @@ const handler: ProxyHandler<Target> = {
     if (typeof name === 'symbol') return false
     const state = Target.state(target)
     if (name === 'modified') {
-      state.markModified(Boolean(value))
+      open(state).markModified(Boolean(value))
     } else if (isReserved(name)) {
       throw new ReservedName(
         `'${name}' is a name of the session itself; keep data under it with session.set('${name}', value).`,
       )
     } else {
-      state.set(name, value)
+      open(state).set(name, value)
     }
     return true
   },
   has: (target, name) => typeof name === 'string' && Target.state(target).has(name),
   deleteProperty(target, name) {
-    if (typeof name === 'string') Target.state(target).delete(name)
+    if (typeof name === 'string') open(Target.state(target)).delete(name)
     return true
   },
   ownKeys: (target) => Target.state(target).keys(),
@@ -156,7 +166,7 @@ const handler: ProxyHandler<Target> = {
   },
   defineProperty(target, name, descriptor) {
     if (typeof name !== 'string' || !('value' in descriptor)) return false
-    Target.state(target).set(name, descriptor.value)
+    open(Target.state(target)).set(name, descriptor.value)
     return true
   },
   getPrototypeOf: () => null,

@@ -32,6 +32,8 @@ export class Scope {
 
   #kept: Map<Part, unknown> | null = null
   #cookieSent = false
+  /** The session was asked for ahead of the handler, by the key in the cookie. */
+  #prefetched = false
   #finished = false
   #secure: boolean | undefined
 
@@ -87,6 +89,7 @@ export class Scope {
     state.key = site.store.keyOf(cookie)
     if (engine.synchronous || state.key === null || sessionPrefetch === false) return this.#beginParts()
     if (sessionPrefetch !== true && !sessionPrefetch(this.request)) return this.#beginParts()
+    this.#prefetched = true
     return chain(commit.preload(state), () => this.#beginParts())
   }
 
@@ -119,6 +122,7 @@ export class Scope {
   /** The head of the response has left already: the session can be read, and no longer be changed. */
   tooLate(): void {
     this.#finished = true
+    this.state.held = true
     this.state.sealed = true
   }
 
@@ -150,6 +154,7 @@ export class Scope {
   finish(response: ResponseHead): MaybePromise<void> {
     if (this.#finished) return
     this.#finished = true
+    this.state.held = true
     if (this.#kept === null && !commit.isPending(this.state)) return this.#finishSession(response)
     return chain(commit.settlePending(this.state), () =>
       chain(this.#finishParts(response), () => this.#finishSession(response)),
@@ -158,6 +163,7 @@ export class Scope {
 
   /** After `finish` has failed: a key that changed is stored already, so the visitor is told of it with the error. */
   salvage(response: ResponseHead): void {
+    this.state.held = false
     if (!this.state.cycled || this.state.key === null) return
     vary(response)
     this.#sendCookie(response)
@@ -194,10 +200,12 @@ export class Scope {
       return { action: 'none', vary: state.accessed, reason: 'the store failed, so the cookie is left as it is' }
     }
     const every = this.site.settings.sessionSaveEveryRequest
-    if (every === 'django' && !state.modified && !state.isEmpty()) state.unsaved = true
+    // What nobody but us has looked up counts as not looked up: a page without a session takes no cookie away, on any engine.
+    const empty = state.isEmpty() && (state.accessed || !this.#prefetched)
+    if (every === 'django' && !state.modified && !empty) state.unsaved = true
     return decide({
       cookieSent: this.#cookieSent,
-      empty: state.isEmpty(),
+      empty,
       accessed: state.accessed,
       modified: state.modified || every === 'django',
       cycled: state.cycled,

@@ -77,7 +77,12 @@ export class SessionState {
   visitor: Pick<RequestHead, 'header' | 'address'> | null = null
   /** The key was changed in this request, and the new one is stored. */
   cycled = false
-  /** The head of the response has left: what is changed now would be lost. */
+  /**
+   * The first byte of the response wants to leave, and the session is being stored: what a page changes now would be lost, or stored
+   * without a word of it to the visitor. What was begun before goes on.
+   */
+  held = false
+  /** The head of the response has left: whatever is changed now would be lost. */
   sealed = false
   /** Counts `flush()`, so that a `cycleKey()` that ends after it does not bring the session back. */
   generation = 0

@@ -1,4 +1,3 @@
-import { TooManySessions } from '../errors.js'
 import { base64url, saltedHmac } from '../wire/crypto.js'
 import { type ClearOptions, clearExpired } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
@@ -84,9 +83,10 @@ export class Sessions {
   async forUser(user: string | number): Promise<UserSession[]> {
     const entries = await this.#store.index.of(String(user))
     const alive = await Promise.all(entries.map((entry) => this.#isAlive(entry)))
+    // With the key where all else is alike, so that logins of one moment agree on who comes last.
     return entries
       .filter((_, at) => alive[at])
-      .sort((a, b) => b.seen - a.seen || b.created - a.created)
+      .sort((a, b) => b.seen - a.seen || b.created - a.created || (b.key < a.key ? -1 : 1))
       .map((entry) => new UserSession(this.#idOf(entry.key), entry))
   }
 
@@ -125,16 +125,14 @@ export class Sessions {
     return ended
   }
 
-  /** After a login: keeps a user to `maxSessionsPerUser`. Throws `TooManySessions` where that refuses the new one. */
-  async keepToLimit(user: string, state: SessionState): Promise<void> {
-    const { maxSessionsPerUser, maxSessionsPerUserPolicy } = this.#store.settings
-    if (maxSessionsPerUser === null) return
-    const sessions = await this.forUser(user)
-    const over = sessions.length - maxSessionsPerUser
-    if (over <= 0) return
-    if (maxSessionsPerUserPolicy === 'reject') throw new TooManySessions(maxSessionsPerUser)
-    const others = sessions.filter((each) => UserSession.entryOf(each).key !== state.key)
-    for (const session of others.slice(-over)) await this.revoke(session)
+  /**
+   * Ends those past the first `limit` of a user's sessions, in an order in which all who do so at once agree: of logins of one moment the
+   * last ones stay, and never none. Says whether the session under `own` was among them, as if the others had come a moment later.
+   */
+  async evict(user: string, limit: number, own: string | null): Promise<boolean> {
+    const over = (await this.forUser(user)).slice(limit)
+    for (const session of over) await this.revoke(session)
+    return over.some((session) => UserSession.entryOf(session).key === own)
   }
 
   /** Whether a signed cookie of this user is from before `revokeUser`. */

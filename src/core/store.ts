@@ -89,6 +89,7 @@ export class Store {
   #slide(): Slide {
     const now = this.clock()
     return {
+      now,
       expires: now + this.settings.sessionCookieAge * 1000,
       endOf: (cells) => remainingMoment(cells, this.settings, now),
     }
@@ -142,10 +143,19 @@ export class Store {
     const { users } = this.engine
     if (users === undefined) throw noIndex(this.engine.name)
     return {
-      put: (entry) => this.#asking.ask('index', () => users.put(entry)),
+      put: (entry) =>
+        chain(
+          this.#asking.ask('index', () => users.put(entry)),
+          (gone) => this.#end(gone),
+        ),
       of: (user) => this.#asking.ask('index', () => users.of(user)),
       remove: (user, key) => this.#asking.ask('index', () => users.remove(user, key)),
     }
+  }
+
+  /** Ends sessions that the index has no room for: whoever ends all of a user's would not know of them. */
+  #end(keys: readonly string[]): MaybePromise<readonly string[]> {
+    return keys.length === 0 ? keys : Promise.all(keys.map((key) => this.delete(key))).then(() => keys)
   }
 
   /** Loads a session that is touched, if its engine can answer at once. */

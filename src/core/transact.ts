@@ -24,6 +24,7 @@ class Thrown {
  */
 export function transact<R>(state: SessionState, run: Run<R>): Promise<R> {
   if (state.transacting) throw new NestedTransact()
+  if (state.held) refuseNew(state)
   const { generation } = state
   let thrown: Thrown | null = null
   const queued = queue(state, 'transact', async () => {
@@ -45,6 +46,11 @@ export function transact<R>(state: SessionState, run: Run<R>): Promise<R> {
   return result
 }
 
+/** Nobody could be told of a new session any more, nor of a cookie that holds its own data. */
+function refuseNew({ key, store }: SessionState): void {
+  if (key === null || store.engine.stateless) throw new SessionSealed()
+}
+
 async function begin<R>(state: SessionState, run: Run<R>): Promise<R> {
   const isFresh = state.phase === 'unread'
   await load(state)
@@ -53,8 +59,7 @@ async function begin<R>(state: SessionState, run: Run<R>): Promise<R> {
   const isAhead = state.unsaved && !state.isEmpty()
   if (isAhead) await save(state)
   const { key, store } = state
-  // Nobody could be told of a new session any more, nor of a cookie that holds its own data.
-  if (state.sealed && (key === null || store.engine.stateless)) throw new SessionSealed()
+  if (state.sealed) refuseNew(state)
   return key === null ? once(state, run) : store.turns.take(key, () => again(state, key, run, isFresh || isAhead))
 }
 

@@ -28,8 +28,9 @@ export interface Loaded {
 export interface Slide {
   /** The end of sessions that have no end of their own, in milliseconds since 1970. */
   readonly expires: number
-  /** The end of this one. */
+  /** The end of this one; what is not after `now` is over. */
   endOf(cells: Cells): number
+  readonly now: number
 }
 
 /** What a request is given of a session. */
@@ -72,8 +73,8 @@ export interface IndexEntry {
 
 /** Which sessions a user has: kept beside the sessions, in a place of its own. */
 export interface SessionIndex {
-  /** Notes a session, or notes it anew. */
-  put(entry: IndexEntry): MaybePromise<void>
+  /** Notes a session, or notes it anew. Gives back the keys of those for which there is no room any more: they are ended. */
+  put(entry: IndexEntry): MaybePromise<readonly string[]>
   /** All that is noted of a user; sessions that have ended may be among them. */
   of(user: string): MaybePromise<readonly IndexEntry[]>
   remove(user: string, key: string): MaybePromise<void>

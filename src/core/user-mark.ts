@@ -2,16 +2,20 @@ import type { Cells, IndexEntry } from './types.js'
 
 /**
  * What a session says of its place in the index of its user's sessions: the beginning of the key it was noted under, when the
- * user logged in and when the session was last noted, in seconds since 1970. Kept only with `sessionUserIndex`. A Django that gives the session
- * a new key takes the mark along, and so it is seen that the index does not know the new key yet.
+ * user logged in (in milliseconds since 1970), when the session was last noted and which end was noted then (in seconds). Kept only with
+ * `sessionUserIndex`.
+ * A Django that gives the session a new key takes the mark along, and so it is seen that the index does not know the new key yet.
  */
 export const MARK_KEY = '_sojourn_user'
 const USER_KEY = '_auth_user_id'
 const KEY_CHARACTERS = 6
-/** Seconds after which a session that is saved anyway is noted anew as last seen. */
+/**
+ * Seconds after which a session that is saved anyway is noted anew as last seen, and by how much its end may be later than the index
+ * knows: that keeps what it knows of for two minutes more.
+ */
 const SEEN_AGAIN = 60
 
-const MARK = /^"([a-z0-9]{6}):(\d{1,11}):(\d{1,11})"$/
+const MARK = /^"([a-z0-9]{6}):(\d{1,15}):(\d{1,11}):(\d{1,12})"$/
 
 /** Whose session it is, by Django's `_auth_user_id`; `null` for nobody's. */
 export function userOf(cells: Cells): string | null {
@@ -21,9 +25,14 @@ export function userOf(cells: Cells): string | null {
   return typeof id === 'string' || typeof id === 'number' ? String(id) : null
 }
 
-/** Whether somebody is logged in, and the index knows this session by another key or not at all. */
-export function isUnderOtherKey(cells: Cells, key: string): boolean {
-  return cells.has(USER_KEY) && MARK.exec(cells.get(MARK_KEY) ?? '')?.[1] !== key.slice(0, KEY_CHARACTERS)
+/**
+ * Whether somebody is logged in, and the index knows this session by another key, or not at all, or takes it for over: a Django
+ * beside has moved its end.
+ */
+export function isUnknown(cells: Cells, key: string, now: number): boolean {
+  if (!cells.has(USER_KEY)) return false
+  const [, start, , , end] = MARK.exec(cells.get(MARK_KEY) ?? '') ?? []
+  return start !== key.slice(0, KEY_CHARACTERS) || Number(end) <= now / 1000 + SEEN_AGAIN
 }
 
 /** What is to be noted of a session before it is stored under this key. */
@@ -33,17 +42,23 @@ export interface Note {
   readonly entry: Pick<IndexEntry, 'user' | 'key' | 'created' | 'seen'>
 }
 
-/** `null` where nobody is logged in, or the index knows all of it. */
-export function noteFor(cells: Cells, key: string, now: number): Note | null {
+/**
+ * `null` where nobody is logged in, or the index knows all of it.
+ *
+ * @param expires when the session ends, in milliseconds since 1970
+ */
+export function noteFor(cells: Cells, key: string, expires: number, now: number): Note | null {
   const user = userOf(cells)
   if (user === null) return null
-  const [, known, createdText = '', seenText = ''] = MARK.exec(cells.get(MARK_KEY) ?? '') ?? []
+  const [, known, createdText = '', seenText = '', endText = ''] = MARK.exec(cells.get(MARK_KEY) ?? '') ?? []
   const second = Math.floor(now / 1000)
+  const end = Math.floor(expires / 1000)
   const start = key.slice(0, KEY_CHARACTERS)
-  if (known === start && second - Number(seenText) < SEEN_AGAIN) return null
-  const created = known === undefined ? second : Number(createdText)
-  const marked = new Map(cells).set(MARK_KEY, `"${start}:${created}:${second}"`)
-  return { cells: marked, entry: { user, key, created: created * 1000, seen: second * 1000 } }
+  const isCurrent = second - Number(seenText) < SEEN_AGAIN && end - Number(endText) < SEEN_AGAIN
+  if (known === start && isCurrent) return null
+  const created = known === undefined ? Math.floor(now) : Number(createdText)
+  const marked = new Map(cells).set(MARK_KEY, `"${start}:${created}:${second}:${end}"`)
+  return { cells: marked, entry: { user, key, created, seen: second * 1000 } }
 }
 
 /** A signed cookie's mark: its key says nothing, and the moment of the login is what a cut-off is compared with. */

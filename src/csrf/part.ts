@@ -76,7 +76,8 @@ export class CsrfPart implements Part {
 
   /** A token made before login may be known to somebody else. */
   loggedIn(scope: Scope): void {
-    this.rotate(scope)
+    if (scope.state.sealed) throw new SessionSealed()
+    this.#send(scope, this.#newSecret())
   }
 
   /** A token for a form of this response, masked anew at each call. Mirrors `get_token`. */
@@ -84,14 +85,14 @@ export class CsrfPart implements Part {
     const known = scope.kept<Kept>(this)?.secret ?? this.#storedNow(scope).secret
     // Past the head a known secret still serves; a new one could no longer reach the visitor, and the form would fail.
     const secret = known ?? this.#newSecret()
-    if (!scope.state.sealed) this.#send(scope, secret)
+    if (!scope.state.held) this.#send(scope, secret)
     else if (known === undefined || known === null) throw new SessionSealed()
     return maskSecret(secret, this.#newSecret())
   }
 
   /** A new secret; forms made before fail. Mirrors `rotate_token`. */
   rotate(scope: Scope): void {
-    if (scope.state.sealed) throw new SessionSealed()
+    if (scope.state.held) throw new SessionSealed()
     this.#send(scope, this.#newSecret())
   }
 

@@ -104,8 +104,9 @@ class CacheEngine implements SessionEngine {
       if (loaded === null) return null
       const end = slide.endOf(loaded.cells)
       const slid = { ...loaded, expires: () => end, slid: true }
-      // A session with an end of its own has been given too long a life for the moment.
-      return end === slide.expires ? slid : chain(cache.touch(key, end), () => slid)
+      if (end === slide.expires) return slid
+      // A session with an end of its own has been given too long a life for the moment; whoever did so last may have died before this.
+      return chain(cache.touch(key, end), () => (end > slide.now ? slid : null))
     })
   }
 

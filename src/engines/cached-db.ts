@@ -146,11 +146,19 @@ class Copies {
     return this.#isDown ? undefined : chain(this.#remove(key), () => undefined)
   }
 
+  /** What the cache does not let go of now stays there: nobody is left who could ask it again. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer)
     await this.#sweep()
     await this.#sweep()
     if (this.#timer !== null) clearTimeout(this.#timer)
+    const left = this.#due.size + this.#waiting.size
+    if (left === 0 || !this.#isDown) return
+    this.#failed(
+      new Error(
+        `${left} copies of sessions that were saved or ended are left in the cache, where a Django may find them.`,
+      ),
+    )
   }
 
   /** Whether the cache did it. */

@@ -94,7 +94,7 @@ export class MessageList implements Iterable<Message> {
     if (wholeLevel(level) < this.level || message === '' || message === undefined || message === null) return
     if (typeof message !== 'string') throw new SessionValueError('A message must be a text, or safe(html).')
     if (extraTags !== null && typeof extraTags !== 'string') throw new SessionValueError('extraTags must be a text.')
-    if (this.#scope.state.sealed) throw new SessionSealed()
+    if (this.#scope.state.held) throw new SessionSealed()
     this.#added = true
     this.#queued.push(new Message({ level, message, extraTags, safe }, this.#tags))
   }

@@ -106,6 +106,12 @@ export const answering: Claims = {
     assert.equal((await alice.get('/late')).text, 'head 1 session_sealed')
   },
 
+  'so it is while the session is being stored': async ({ visitor }) => {
+    const alice = visitor()
+    assert.equal((await alice.get('/late-again')).text, `head ${Array(7).fill('session_sealed').join(' ')}`)
+    assert.equal((await alice.get('/late')).text, 'head 1 session_sealed')
+  },
+
   'a transaction saves at once, so it may come after the head has left': async ({ visitor }) => {
     const alice = visitor()
     await alice.get('/write')

@@ -128,6 +128,20 @@ export function nodePages(gates: Gates, made: Made): App['node'] {
         response.end(`${read} ${(error as { code: string }).code}`)
       }
     },
+    '/late-again': (request, response) => {
+      request.session.a = 1
+      response.write('head ')
+      const tries = [
+        () => (request.session.b = 2),
+        () => request.session.set('b', 2),
+        () => delete request.session['a'],
+        () => request.session.clear(),
+        () => request.session.setExpiry(1),
+        () => (request.session.modified = true),
+        () => request.session.cycleKey(),
+      ]
+      response.end(tries.map(codeOf).join(' '))
+    },
     '/bad-status': (request, response) => {
       request.session.a = 1
       response.writeHead(99)

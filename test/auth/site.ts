@@ -76,6 +76,7 @@ interface Asked {
   readonly headers?: Readonly<Record<string, string>>
   readonly url?: string
   readonly encrypted?: boolean
+  readonly address?: string
 }
 
 /** One request from its begin to its finish, with the session key a browser sends and keeps. */

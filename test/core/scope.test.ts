@@ -72,6 +72,16 @@ describe('nothing happens for nothing', () => {
     expect(head.cookies[0]).toMatch(/^sessionid=""?;.*Max-Age=0|^sessionid=;.*Max-Age=0/)
   })
 
+  test.each([{}, { delay: 0 }])(
+    'but not by a page that did not ask for the session, on any engine (%j)',
+    async (watching) => {
+      const { site } = setUp({}, watching)
+      const head = await visit(site, COOKIE)
+      expect([head.cookies, head.get('Vary')]).toEqual([[], undefined])
+      expect((await visit(site, COOKIE, (session) => session['a'])).cookies).toHaveLength(1)
+    },
+  )
+
   test('a failed request keeps nothing', async () => {
     const { site, engine } = setUp()
     const head = await visit(site, undefined, (session) => (session['a'] = 1), 500)

@@ -8,7 +8,7 @@ import { jsonCodec } from '../../src/codecs/json.js'
 import { signedCodec } from '../../src/codecs/signed.js'
 import type { UserSession } from '../../src/core/sessions.js'
 import type { SettingsInput } from '../../src/core/settings.js'
-import type { SessionIndex } from '../../src/core/types.js'
+import type { Loaded, SessionEngine, SessionIndex } from '../../src/core/types.js'
 import { cacheEngine } from '../../src/engines/cache.js'
 import { fileEngine } from '../../src/engines/file.js'
 import { memoryEngine } from '../../src/engines/memory.js'
@@ -85,8 +85,8 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     await enter(world, ann, 'a laptop')
     const sessions = await world.site.sessions.forUser(ann.id)
     expect(sessions.map(({ userAgent }) => userAgent)).toEqual(['a laptop', 'a phone'])
-    expect(sessions[0]?.created.getTime()).toBe(Math.floor(world.clock() / 1000) * 1000)
-    expect(sessions[0]?.lastSeen.getTime()).toBe(sessions[0]?.created.getTime())
+    expect(sessions[0]?.created.getTime()).toBe(world.clock())
+    expect(sessions[0]?.lastSeen.getTime()).toBe(Math.floor(world.clock() / 1000) * 1000)
     expect(await world.site.sessions.count(ann.id)).toBe(2)
     expect(await world.site.sessions.forUser(4711)).toEqual([])
   })
@@ -213,6 +213,51 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     expect(await index.of(user)).toEqual([])
   })
 
+  test('are known for as long as they live, also those that are to live longer than others', async () => {
+    const world = make({ sessionCookieAge: 1000 })
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    await visit(world.site, { key }, (__, { session }) => session.setExpiry(100_000))
+    world.clock.turn(1500)
+    expect(await who(world, key)).toBe('ann')
+    expect(await world.site.sessions.count(ann.id)).toBe(1)
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(1)
+    expect(await who(world, key)).toBeUndefined()
+  })
+
+  test('are known again after a visit, where a Django has moved their end', async () => {
+    const world = make({ sessionCookieAge: 1000 })
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const { cells, version } = (await world.engine.load(key)) as Loaded
+    await world.engine.save(key, { cells, expires: world.clock() + 100_000_000 }, version)
+    world.clock.turn(990)
+    expect(await who(world, key)).toBe('ann')
+    world.clock.turn(500)
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(1)
+  })
+
+  test('of whom there are too many to be listed, the one seen longest ago ends', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const keys = [await enter(world, ann), await enter(world, ann)]
+    const index = world.engine.users as SessionIndex
+    const { put } = index
+    index.put = async (entry) => [...(await put.call(index, entry)), keys[0] as string]
+    await enter(world, ann)
+    expect(await Promise.all(keys.map((key) => who(world, key)))).toEqual([undefined, 'ann'])
+  })
+
+  test('are kept with as much of an address as there is room for', async () => {
+    const world = make({ sessionUserIndexDetails: true })
+    const ann = await world.users.createUser('ann')
+    const headers = { 'user-agent': 'a'.repeat(1000) }
+    const address = '1'.repeat(1000)
+    await visit(world.site, { headers, address }, (request) => login(request, ann))
+    const [session] = await world.site.sessions.forUser(ann.id)
+    expect([session?.userAgent.length, session?.address.length]).toEqual([300, 64])
+  })
+
   test('end with all others also if they get a new key meanwhile', async () => {
     const world = make()
     const ann = await world.users.createUser('ann')
@@ -284,15 +329,40 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     expect(await who(world, await enter(world, ann, 'a browser', keys[0]))).toBe('ann')
   })
 
-  test('many logins at once: never more than allowed, and the others are told or ended', async () => {
-    const world = make({ maxSessionsPerUser: 3 })
-    const ann = await world.users.createUser('ann')
-    const keys = await Promise.all(Array.from({ length: 10 }, () => enter(world, ann)))
-    const alive = (await Promise.all(keys.map((key) => who(world, key)))).filter((name) => name === 'ann')
-    expect(alive.length).toBeLessThanOrEqual(3)
-    expect(await world.site.sessions.count(ann.id)).toBe(alive.length)
-  })
+  test.each([
+    ['evict', SessionInterrupted],
+    ['reject', TooManySessions],
+  ] as const)(
+    'many logins at once (%s): never more than allowed, and never none, and the others are told',
+    async (policy, error) => {
+      const world = make({ maxSessionsPerUser: 3, maxSessionsPerUserPolicy: policy })
+      inTurns(world.engine)
+      const ann = await world.users.createUser('ann')
+      const logins = await Promise.allSettled(Array.from({ length: 10 }, () => enter(world, ann)))
+      const keys = logins.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+      const refused = logins.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+      for (const each of refused) expect(each).toBeInstanceOf(error)
+      const alive = (await Promise.all(keys.map((key) => who(world, key)))).filter((name) => name === 'ann')
+      expect(alive.length).toBeLessThanOrEqual(3)
+      // Who is to be refused may be told so by others who are refused as well, but never all of them.
+      expect(alive.length).toBeGreaterThanOrEqual(policy === 'evict' ? 3 : 1)
+      expect(await world.site.sessions.count(ann.id)).toBe(alive.length)
+    },
+  )
 })
+
+/** Lets others come between what an engine that answers at once is asked. */
+function inTurns(engine: SessionEngine): void {
+  for (const name of ['create', 'save', 'delete'] as const) {
+    const own = engine[name] as (...given: unknown[]) => unknown
+    Object.defineProperty(engine, name, {
+      value: async (...given: unknown[]) => {
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 5))
+        return own.apply(engine, given)
+      },
+    })
+  }
+}
 
 test('without the setting nothing is noted, and a session has no mark', async () => {
   const { engine } = sqliteEngine({})

@@ -69,3 +69,24 @@ test('what was written need not be decoded, and large sessions are decoded each 
   expect((await engine.load(KEY))?.cells.get('a')).toHaveLength(2 ** 16 + 2)
   expect(decoded).toBe(2)
 })
+
+test('a session that is past an end of its own is over, though whoever moved its end last gave it too long a life', async () => {
+  const cache = locmem()
+  const slides: Cache = {
+    ...{ name: cache.name, synchronous: false, consistency: cache.consistency },
+    get: (key) => cache.get(key),
+    getAndTouch: async (key) => cache.get(key),
+    add: (key, value, expires) => cache.add(key, value, expires),
+    replace: (key, value, expires, expected) => cache.replace(key, value, expires, expected),
+    touch: () => 'saved',
+    delete: (key, expected) => cache.delete(key, expected),
+    has: (key) => cache.has(key),
+    close: () => cache.close(),
+  }
+  const engine = cacheEngine({ cache: slides, codec: pickleCodec() })
+  await engine.create(KEY, { cells: new Map([['a', '1']]), expires: END })
+  const now = Date.now()
+  const load = (end: number) => engine.load(KEY, { now, expires: now + 100_000, endOf: () => end })
+  expect((await load(now + 1))?.cells.get('a')).toBe('1')
+  expect(await load(now)).toBeNull()
+})

@@ -150,3 +150,19 @@ test('a copy is what the cache still has, and null if it does not answer', async
   await vi.advanceTimersByTimeAsync(250)
   await failed
 })
+
+test('who closes while the cache is down is told how many copies are left there', async () => {
+  djangoCaches('{"a":1}')
+  trouble.is = 'down'
+  await engine.delete(KEY)
+  failures.length = 0
+  await engine.close?.()
+  expect(String(failures.at(-1))).toMatch(/1 copies of sessions .* are left in the cache/)
+})
+
+test('who closes while the cache answers leaves nothing there, and is told nothing', async () => {
+  djangoCaches('{"a":1}')
+  await engine.delete(KEY)
+  await engine.close?.()
+  expect([await trouble.inner.has(COPY), failures]).toEqual([false, []])
+})

@@ -43,12 +43,12 @@ test('in a cache: of many who note a session of one user at once each is noted',
   expect((await index.of('1')).map(({ seen }) => seen - clock()).sort()).toEqual([0, 1, 2, 3, 4, 5])
 })
 
-test('in a cache: of more than a thousand sessions those are kept that were seen last', async () => {
+test('in a cache: of more than a thousand sessions those are kept that were seen last, and the other is given back', async () => {
   const cache = locmem({ clock })
   const index = new CacheIndex(cache, ':1:', clock)
   const thousand = Array.from({ length: 1000 }, (_, n) => entry(n + 1))
   await cache.add(':1:sojourn.user:1', new TextEncoder().encode(JSON.stringify(thousand)), clock() + 60_000)
-  await index.put(entry(5000))
+  expect(await index.put(entry(5000))).toEqual([entry(1).key])
   const kept = (await index.of('1')).map(({ seen }) => seen - clock())
   expect(kept).toHaveLength(1000)
   expect([kept.includes(1), kept.includes(2), kept.includes(5000)]).toEqual([false, true, true])

@@ -54,12 +54,14 @@ export function requestHead(
     readonly url?: string
     readonly encrypted?: boolean
     readonly form?: Record<string, string>
+    readonly address?: string
   } = {},
 ): RequestHead {
   return {
     method: rest.method ?? 'GET',
     url: rest.url ?? '/',
     encrypted: rest.encrypted ?? false,
+    ...(rest.address === undefined ? {} : { address: rest.address }),
     header: (name) => headers[name],
     formField: (name) => rest.form?.[name],
   }

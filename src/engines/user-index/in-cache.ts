@@ -4,7 +4,7 @@ import type { Clock, IndexEntry, MaybePromise, SessionIndex } from '../../core/t
 import { StoreUnavailable } from '../../errors.js'
 import { base64url, saltedHmac } from '../../wire/crypto.js'
 
-/** The most sessions noted of one user; past it the one seen longest ago is forgotten. */
+/** The most sessions noted of one user; past it the one seen longest ago has to go. */
 const MOST = 1000
 /** What was noted of an end may be older than the session by what a session is noted anew after. */
 const SLACK = 120_000
@@ -24,8 +24,18 @@ export class CacheIndex implements SessionIndex {
     this.#clock = clock
   }
 
-  put(entry: IndexEntry): MaybePromise<void> {
-    return this.#change(entry.user, (entries) => [...entries.filter(({ key }) => key !== entry.key), entry], 1)
+  put(entry: IndexEntry): MaybePromise<readonly string[]> {
+    let gone: readonly string[] = []
+    const noted = this.#change(
+      entry.user,
+      (entries) => {
+        const all = [...entries.filter(({ key }) => key !== entry.key), entry].toSorted((a, b) => a.seen - b.seen)
+        gone = all.slice(0, -MOST).map(({ key }) => key)
+        return all.slice(-MOST)
+      },
+      1,
+    )
+    return chain(noted, () => gone)
   }
 
   of(user: string): MaybePromise<readonly IndexEntry[]> {
@@ -48,8 +58,6 @@ export class CacheIndex implements SessionIndex {
     return chain(this.#cache.get(key), (cached) => {
       const before = cached === null ? [] : read(cached.value, user)
       const after = change(before.filter((entry) => this.#isKept(entry)))
-        .toSorted((a, b) => a.seen - b.seen)
-        .slice(-MOST)
       if (cached === null && after.length === 0) return
       const value = new TextEncoder().encode(JSON.stringify(after))
       const end = Math.max(0, ...after.map(({ expires }) => expires)) + SLACK

@@ -20,12 +20,13 @@ export class FileIndex implements SessionIndex {
     this.#clock = clock
   }
 
-  put(entry: IndexEntry): void {
+  put(entry: IndexEntry): readonly string[] {
     const folder = this.#folderOf(entry.user)
     const temporary = join(folder, `.${randomString(12, ALPHABET)}`)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     writeFileSync(temporary, JSON.stringify(entry), { mode: 0o600 })
     renameSync(temporary, join(folder, entry.key))
+    return []
   }
 
   of(user: string): readonly IndexEntry[] {

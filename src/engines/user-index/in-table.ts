@@ -28,9 +28,9 @@ export class DbIndex implements SessionIndex {
     this.#sql = statementsFor(database.dialect)
   }
 
-  put({ key, user, created, seen, expires, userAgent, address }: IndexEntry): MaybePromise<void> {
+  put({ key, user, created, seen, expires, userAgent, address }: IndexEntry): MaybePromise<readonly string[]> {
     const values = [key, user, created, seen, Math.ceil(expires), userAgent, address] as const
-    return chain(this.#statement('put').run(...values), () => undefined)
+    return chain(this.#statement('put').run(...values), () => [])
   }
 
   of(user: string): MaybePromise<readonly IndexEntry[]> {
