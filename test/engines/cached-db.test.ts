@@ -25,6 +25,7 @@ class Trouble {
       get: (cache, name: keyof Cache) => {
         const own = cache[name]
         if (typeof own !== 'function') return own
+        if (name === 'close') return () => cache.close()
         return (...args: never[]) => this.#ask(() => (own as (...given: never[]) => never).apply(cache, args))
       },
     })
