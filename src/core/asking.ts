@@ -1,5 +1,6 @@
 import { SojournError, StoreUnavailable } from '../errors.js'
 import { Breaker } from './breaker.js'
+import { FairTimeout } from './fair-timeout.js'
 import { isPromise } from './maybe.js'
 import type { MaybePromise, SiteEvents } from './types.js'
 
@@ -61,22 +62,22 @@ export class Asking {
     const patience = Math.min(this.#patience, until - began)
     return new Promise((resolve, reject) => {
       let isLate = false
-      const timer = setTimeout(() => {
+      const timeout = new FairTimeout(patience, () => {
         isLate = true
         this.#pace += (patience - this.#pace) / 4
         const cause = new Error(`no answer within ${Math.round(patience)} ms`)
         reject(this.#failed(operation, cause, successes, patience === this.#patience))
-      }, patience)
+      })
       answer.then(
         (value) => {
-          clearTimeout(timer)
+          timeout.clear()
           if (!isLate) this.#pace += (performance.now() - began - this.#pace) / 4
           // Also where it came too late: the store is back.
           this.#breaker.succeeded()
           resolve(value)
         },
         (error: unknown) => {
-          clearTimeout(timer)
+          timeout.clear()
           if (!isLate) reject(this.#failed(operation, error, successes, false))
         },
       )

@@ -5,7 +5,7 @@ import { chain } from './maybe.js'
 import { findScope } from './scope.js'
 import { SessionState } from './session.js'
 import type { Session } from './session-types.js'
-import { noIndex, type Store } from './store.js'
+import { noIndex, noIndexKept, type Store } from './store.js'
 import type { Cells, Cutoffs, IndexEntry, MaybePromise } from './types.js'
 import { loginMark, loginOf, MARK_KEY, userOf } from './user-mark.js'
 
@@ -142,7 +142,7 @@ export class Sessions {
   }
 
   async #cutOff(user: string, except: object | undefined): Promise<number> {
-    if (this.#cutoffs === null) throw noIndex(this.#store.engine.name)
+    if (this.#cutoffs === null) throw noIndexKept()
     const moment = Math.floor(this.#store.clock())
     await this.#cutoffs.put(user, moment)
     const spared = except === undefined ? undefined : findScope(except)?.state
@@ -164,7 +164,8 @@ export class Sessions {
   async #end(user: string | null, key: string): Promise<boolean> {
     if (this.#store.engine.stateless) throw noIndex(this.#store.engine.name)
     const outcome = await this.#store.delete(key)
-    if (outcome === 'deleted' && user !== null && this.#store.engine.users) await this.#store.index.remove(user, key)
+    const isListed = this.#store.settings.sessionUserIndex && user !== null
+    if (outcome === 'deleted' && isListed) await this.#store.index.remove(user, key)
     return outcome === 'deleted'
   }
 

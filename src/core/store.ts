@@ -138,8 +138,9 @@ export class Store {
     return this.#wellFormed(key) ? this.#asking.ask('exists', () => this.engine.exists(key)) : false
   }
 
-  /** The engine's index of users' sessions, under the same deadline. Throws `ImproperlyConfigured` where there is none. */
+  /** The engine's index of users' sessions, under the same deadline. Throws `ImproperlyConfigured` where none is kept. */
   get index(): SessionIndex {
+    if (!this.settings.sessionUserIndex) throw noIndexKept()
     const { users } = this.engine
     if (users === undefined) throw noIndex(this.engine.name)
     return {
@@ -187,6 +188,13 @@ export class Store {
   #wellFormed(key: string): boolean {
     return (this.engine.stateless ? SIGNED_KEY : STORED_KEY).test(key)
   }
+}
+
+/** An empty list would say that nobody is logged in. */
+export function noIndexKept(): ImproperlyConfigured {
+  return new ImproperlyConfigured(
+    "The sessions of each user are listed only with the setting sessionUserIndex: true; in a database run 'sojourn migrate' once more, and sessions are known from their next visit on.",
+  )
 }
 
 export function noIndex(engine: string): ImproperlyConfigured {

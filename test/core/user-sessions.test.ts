@@ -9,7 +9,9 @@ import { signedCodec } from '../../src/codecs/signed.js'
 import type { UserSession } from '../../src/core/sessions.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import type { Loaded, SessionEngine, SessionIndex } from '../../src/core/types.js'
+import { sqlite } from '../../src/databases/sqlite.js'
 import { cacheEngine } from '../../src/engines/cache.js'
+import { dbEngine, sessionTables } from '../../src/engines/db.js'
 import { fileEngine } from '../../src/engines/file.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { signedCookiesEngine } from '../../src/engines/signed-cookies.js'
@@ -372,7 +374,20 @@ test('without the setting nothing is noted, and a session has no mark', async ()
   expect(
     [...((await engine.load(key as string))?.cells.keys() ?? [])].filter((name) => name.includes('sojourn')),
   ).toEqual([])
-  expect(await site.sessions.forUser(ann.id)).toEqual([])
+})
+
+test('without the setting nobody is told that there are no sessions, and one by its key can be ended', async () => {
+  const database = sqlite('sqlite::memory:')
+  await sessionTables(database)
+  const engine = dbEngine({ database, codec: signedCodec({ secretKey: SECRET }) })
+  const { site, users } = authSite({ engine })
+  const ann = await users.createUser('ann')
+  const { key } = await visit(site, {}, (request) => login(request, ann))
+  const { sessions } = site
+  const asked = [sessions.forUser(ann.id), sessions.count(ann.id), sessions.revokeUser(ann.id)]
+  for (const each of asked) await expect(each).rejects.toThrow(/sessionUserIndex: true/)
+  expect(await sessions.revoke(key as string)).toBe(true)
+  expect(await engine.exists(key as string)).toBe(false)
 })
 
 describe('sessions of a user in signed cookies', () => {

@@ -1,4 +1,5 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { FairTimeout } from '../../core/fair-timeout.js'
 import { ImproperlyConfigured, SessionTooLarge, StoreUnavailable } from '../../errors.js'
 import { Replies, type Reply } from './replies.js'
 
@@ -59,11 +60,7 @@ export class Connection {
   static async open(name: string, address: NetConnectOpts, patience: Patience): Promise<Connection> {
     const connection = new Connection(name, connect(address), patience.reply)
     const overdue = (): void => connection.#end(connection.#error(`did not answer within ${patience.connect} ms`))
-    // In two halves: of a time that this process itself was busy, the server is charged with one at most.
-    const half = patience.connect / 2
-    let timer = setTimeout(() => {
-      timer = setTimeout(overdue, half)
-    }, half)
+    const timeout = new FairTimeout(patience.connect, overdue)
     try {
       const [{ words }] = await Promise.all([
         connection.send('version\r\n', null, 'VERSION'),
@@ -75,7 +72,7 @@ export class Connection {
       connection.#end(error)
       throw error
     } finally {
-      clearTimeout(timer)
+      timeout.clear()
     }
   }
 

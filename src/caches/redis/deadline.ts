@@ -1,3 +1,5 @@
+import { FairTimeout } from '../../core/fair-timeout.js'
+
 /** A wait that came to nothing, as against an answer that says no. */
 export class DeadlinePassed extends Error {
   constructor(milliseconds: number) {
@@ -68,13 +70,13 @@ export const delay = (milliseconds: number): Promise<void> =>
 
 /** A promise that is given up after some milliseconds. For what happens seldom: it has a timer of its own. */
 export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let timeout: FairTimeout | undefined
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlinePassed(milliseconds)), milliseconds)
+    timeout = new FairTimeout(milliseconds, () => reject(new DeadlinePassed(milliseconds)))
   })
   try {
     return await Promise.race([promise, limit])
   } finally {
-    clearTimeout(timer)
+    timeout?.clear()
   }
 }
