@@ -18,8 +18,8 @@ export const clearsessions: Command = {
         out(`${amount(await site.sessions.clearExpired({ dryRun }))} past their end; nothing was deleted.`)
         return 0
       }
-      const cleared = await site.sessions.clearExpired({ signal, onProgress: reporterFor(world) })
-      world.status?.('')
+      const clearing = site.sessions.clearExpired({ signal, onProgress: reporterFor(world) })
+      const cleared = await clearing.finally(() => world.status?.(''))
       if (signal?.aborted) {
         out(`Interrupted: ${amount(cleared)} deleted so far. Run it again to go on.`)
         return 130

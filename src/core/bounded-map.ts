@@ -73,14 +73,25 @@ export class BoundedMap<Value> {
 
   /** Deletes what is past its end, and says how many. */
   clearExpired(): number {
-    const now = this.#clock()
-    let cleared = 0
-    for (const [key, { expires }] of this.#kept) {
-      if (expires > now) continue
-      this.#kept.delete(key)
-      cleared++
+    return this.sweep(this.#clock()).next(Number.POSITIVE_INFINITY)
+  }
+
+  /** The same little by little: each `next` goes on where the last one ended. */
+  sweep(now: number): { count(): number; next(limit: number): number } {
+    // An iterator of a Map bears whatever is deleted and added meanwhile, and leaving a loop does not end it.
+    const rest = this.#kept.entries()
+    return {
+      count: () => [...this.#kept.values()].filter(({ expires }) => expires <= now).length,
+      next: (limit) => {
+        let cleared = 0
+        for (const [key, { expires }] of rest) {
+          if (expires > now) continue
+          this.#kept.delete(key)
+          if (++cleared >= limit) break
+        }
+        return cleared
+      },
     }
-    return cleared
   }
 
   #keep(key: string, value: Value, expires: number): { readonly version: Kept<Value> } {

@@ -17,3 +17,23 @@ export class FairTimeout {
     clearTimeout(this.#timer)
   }
 }
+
+/** A wait that came to nothing, as against an answer that says no. */
+export class DeadlinePassed extends Error {
+  constructor(milliseconds: number) {
+    super(`no answer within ${milliseconds} ms`)
+  }
+}
+
+/** A promise that is given up after some milliseconds. */
+export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  let timeout: FairTimeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timeout = new FairTimeout(milliseconds, () => reject(new DeadlinePassed(milliseconds)))
+  })
+  try {
+    return await Promise.race([promise, limit])
+  } finally {
+    timeout?.clear()
+  }
+}

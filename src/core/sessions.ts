@@ -1,5 +1,5 @@
 import { base64url, saltedHmac } from '../wire/crypto.js'
-import { type ClearOptions, clearExpired } from './clear-expired.js'
+import { type ClearOptions, clearExpired, clearIndex } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
 import { chain } from './maybe.js'
 import { findScope } from './scope.js'
@@ -71,9 +71,11 @@ export class Sessions {
    */
   async clearExpired(options: ClearOptions = {}): Promise<number> {
     const { engine, settings, clock } = this.#store
-    const cleared = await clearExpired(engine, clock(), options)
-    if (settings.sessionUserIndex && options.dryRun !== true) await engine.users?.clear?.(clock())
-    return cleared
+    try {
+      return await clearExpired(engine, clock(), options)
+    } finally {
+      if (settings.sessionUserIndex && options.dryRun !== true) await clearIndex(engine, clock(), options.signal)
+    }
   }
 
   /**

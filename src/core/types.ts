@@ -78,8 +78,8 @@ export interface SessionIndex {
   /** All that is noted of a user; sessions that have ended may be among them. */
   of(user: string): MaybePromise<readonly IndexEntry[]>
   remove(user: string, key: string): MaybePromise<void>
-  /** Forgets what is noted of sessions that are gone, and says how many. Absent where the store does so by itself. */
-  clear?(now: number): MaybePromise<number>
+  /** Forgets, little by little, what is noted of sessions that are gone. Absent where the store does so by itself. */
+  sweep?(now: number): Sweep
 }
 
 /** When all sessions of a user were ended, for engines that store none. Moments in milliseconds since 1970. */

@@ -11,7 +11,7 @@ import {
   QUERY_TIMEOUT,
   SqlDriver,
 } from './postgres/drivers.js'
-import { isHeldByNoRow, isMadeMeanwhile, remedyFor } from './postgres/errors.js'
+import { discreet, isHeldByNoRow, isMadeMeanwhile, remedyFor } from './postgres/errors.js'
 import { type PgClient, PostgresPool } from './postgres/pool.js'
 
 export type { PgPool, PostgresSql } from './postgres/drivers.js'
@@ -75,7 +75,7 @@ class Postgres implements Database {
         await driver.execute(sql)
         return
       } catch (error) {
-        if (tries === MOST_TRIES || !isMadeMeanwhile(error)) throw error
+        if (tries === MOST_TRIES || !isMadeMeanwhile(error)) throw discreet(error)
       }
     }
   }
@@ -148,7 +148,7 @@ class Prepared implements Statement {
       } catch (error) {
         if (this.#reads && isHeldByNoRow(error, values)) return NO_ROWS
         const remedy = remedyFor(error, this.#reads)
-        if (remedy === null || tries === MOST_TRIES) throw error
+        if (remedy === null || tries === MOST_TRIES) throw discreet(error, values)
         if (remedy === 'rename') this.#rename(name)
       }
     }

@@ -1,5 +1,6 @@
 import type { Cache } from '../caches/cache.js'
 import type { Codec } from '../codecs/codec.js'
+import { within } from '../core/fair-timeout.js'
 import { chain, isPromise, orElse } from '../core/maybe.js'
 import type { Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord, Sweep, Version } from '../core/types.js'
 import { cacheKeys } from './cache.js'
@@ -205,11 +206,4 @@ class Copies {
     }
     if (this.#due.size > 0) this.#schedule()
   }
-}
-
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the cache gave no answer within ${ms} ms`)), ms)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }

@@ -1,6 +1,6 @@
 import { chain } from '../core/maybe.js'
 import type { MaybePromise, Sweep } from '../core/types.js'
-import type { Database, Statement, Value } from '../databases/database.js'
+import type { Database, Row, Statement, Value } from '../databases/database.js'
 
 /** How many rows further each step of a count looks; a count of millions in one statement would outlast its deadline. */
 const COUNT_STEP = 20_000
@@ -8,19 +8,44 @@ const COUNT_STEP = 20_000
 /** Deleting a row changes some three pages. At a thousand SQLite begins to carry them over; the fewer, the shorter each time. */
 const MOST_IN_LOG = 80
 
+/** What is swept. */
+export interface Swept {
+  readonly table: string
+  /** The column of the ends, which has an index. */
+  readonly ends: string
+  /** Which of the rows past their end stay all the same: the rest of a condition. */
+  readonly but?: string
+  /** A moment (milliseconds since 1970) as the column has it, and back. */
+  readonly value: (moment: number) => Value
+  readonly moment: (value: unknown) => number | null
+}
+
 const SQL = {
-  first: 'SELECT expire_date FROM django_session WHERE expire_date < ?1 ORDER BY expire_date LIMIT 1',
-  edge: 'SELECT expire_date FROM django_session WHERE expire_date >= ?1 AND expire_date < ?2 ORDER BY expire_date LIMIT 1 OFFSET ?3',
-  count: 'SELECT COUNT(*) AS n FROM django_session WHERE expire_date >= ?1 AND expire_date < ?2',
-  clear: 'DELETE FROM django_session WHERE expire_date >= ?1 AND expire_date < ?2',
+  first: ({ table, ends }: Swept) => `SELECT ${ends} FROM ${table} WHERE ${ends} < ?1 ORDER BY ${ends} LIMIT 1`,
+  edge: ({ table, ends }: Swept) =>
+    `SELECT ${ends} FROM ${table} WHERE ${ends} >= ?1 AND ${ends} < ?2 ORDER BY ${ends} LIMIT 1 OFFSET ?3`,
+  count: ({ table, ends }: Swept) => `SELECT COUNT(*) AS n FROM ${table} WHERE ${ends} >= ?1 AND ${ends} < ?2`,
+  clear: ({ table, ends, but }: Swept) =>
+    `DELETE FROM ${table} WHERE ${ends} >= ?1 AND ${ends} < ?2${but === undefined ? '' : ` AND ${but}`}`,
 } as const
 
+/** Django's table. */
+export function sessionsIn(database: Database): Swept {
+  return {
+    table: 'django_session',
+    ends: 'expire_date',
+    value: (moment) => database.fromMoment(moment),
+    moment: (value) => database.toMoment(value),
+  }
+}
+
 /**
- * Deletes expired rows range by range along the index on `expire_date`: each statement goes on where the last one ended, so that none
+ * Deletes expired rows range by range along the index on their ends: each statement goes on where the last one ended, so that none
  * reads again what is deleted already, and two sweeps at once only find less to do.
  */
 export class DbSweep implements Sweep {
   readonly #database: Database
+  readonly #swept: Swept
   readonly #statements: Readonly<Record<keyof typeof SQL, Statement>>
   /** All that ends before this, in milliseconds since 1970, goes. */
   readonly #end: number
@@ -28,10 +53,11 @@ export class DbSweep implements Sweep {
   /** Rows deleted since SQLite's log was last emptied. */
   #inLog = 0
 
-  constructor(database: Database, now: number) {
+  constructor(database: Database, now: number, swept: Swept = sessionsIn(database)) {
     this.#database = database
+    this.#swept = swept
     this.#end = now
-    const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)])
+    const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql(swept))])
     this.#statements = Object.fromEntries(prepared) as Record<keyof typeof SQL, Statement>
   }
 
@@ -75,21 +101,21 @@ export class DbSweep implements Sweep {
 
   /** Where the first expired row is, or the end. */
   #first(): MaybePromise<number> {
-    return chain(this.#statements.first.get(this.#value(this.#end)), (row) => this.#moment(row?.['expire_date'], 0))
+    return chain(this.#statements.first.get(this.#value(this.#end)), (row) => this.#moment(row, 0))
   }
 
   /** The moment so many rows further, or the end. Rounded up to a whole millisecond, past what was found: so that it always goes on. */
   #edge(from: number, rows: number): MaybePromise<number> {
     const found = this.#statements.edge.get(this.#value(from), this.#value(this.#end), rows)
-    return chain(found, (row) => this.#moment(row?.['expire_date'], 1))
+    return chain(found, (row) => this.#moment(row, 1))
   }
 
-  #moment(column: unknown, more: number): number {
-    const moment = column === undefined ? null : this.#database.toMoment(column)
+  #moment(row: Row | undefined, more: number): number {
+    const moment = row === undefined ? null : this.#swept.moment(row[this.#swept.ends])
     return moment === null ? this.#end : Math.min(Math.floor(moment) + more, this.#end)
   }
 
   #value(ms: number): Value {
-    return this.#database.fromMoment(ms)
+    return this.#swept.value(ms)
   }
 }

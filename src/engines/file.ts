@@ -5,6 +5,7 @@ import { chain } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
 import type { Cells, Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
 import { SessionFolder, type Stored, type Verdict } from './file/folder.js'
+import { FileSweep } from './file/sweep.js'
 import { FileIndex } from './user-index/in-folder.js'
 
 export interface FileEngineOptions extends Partial<ExpiryRules> {
@@ -120,14 +121,21 @@ class FileEngine implements SessionEngine {
     return this.#files.has(key)
   }
 
-  /** Also removes what writers left that died: temporary files, Django's too, and locks, when they are an hour old. */
+  /** As a sweep does. What it had to pass over is an error, when the others are cleared. */
   async clearExpired(): Promise<number> {
-    const expired = (stored: Stored): Verdict<'missing'> => (this.#isOver(stored) ? 'go' : { answer: 'missing' })
-    let cleared = 0
-    for await (const key of this.#files.sweep(this.#clock() - ORPHANED)) {
-      if ((await this.#remove(key, expired)) === 'deleted') cleared++
-    }
+    const sweep = this.sweep(this.#clock())
+    const cleared = await sweep.next(Number.POSITIVE_INFINITY)
+    const passedOver = await sweep.end()
+    if (passedOver !== null) throw passedOver
     return cleared
+  }
+
+  /** Also removes what writers left that died: temporary files, Django's too, and locks, when they are an hour old. */
+  sweep(now: number): FileSweep {
+    const isOver = (stored: Stored): boolean => this.#isOver(stored, now)
+    const decide = (stored: Stored): Verdict<'missing'> => (isOver(stored) ? 'go' : { answer: 'missing' })
+    const remove = (key: string): MaybePromise<string> => this.#remove(key, decide)
+    return new FileSweep(this.#files, { isOver, remove, orphaned: now - ORPHANED })
   }
 
   #remove<T>(key: string, decide: (stored: Stored) => Verdict<T>): MaybePromise<T | 'deleted' | 'missing'> {
@@ -149,8 +157,8 @@ class FileEngine implements SessionEngine {
     return Math.max(0, typeof own === 'string' ? now : expires - expiryAge(own, this.#rules, now) * 1000) / 1000
   }
 
-  #isOver(stored: Stored): boolean {
-    return remainingMoment(this.#cellsOf(stored), this.#rules, stored.time) <= this.#clock()
+  #isOver(stored: Stored, now = this.#clock()): boolean {
+    return remainingMoment(this.#cellsOf(stored), this.#rules, stored.time) <= now
   }
 
   /** For its end alone: what cannot be read ends by the file's time, and nobody is kept from deleting it. */

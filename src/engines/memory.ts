@@ -1,6 +1,6 @@
 import { locmem } from '../caches/locmem.js'
 import { BoundedMap } from '../core/bounded-map.js'
-import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionIndex, SessionRecord } from '../core/types.js'
+import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionIndex, SessionRecord, Sweep } from '../core/types.js'
 import { CacheIndex } from './user-index/in-cache.js'
 
 export interface MemoryEngineOptions {
@@ -62,5 +62,9 @@ class MemoryEngine implements SessionEngine {
 
   clearExpired(): number {
     return this.#sessions.clearExpired()
+  }
+
+  sweep(now: number): Sweep {
+    return this.#sessions.sweep(now)
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -89,6 +89,28 @@ test('sessions in files need the secret key, for their ends are in what is signe
   const env = { SESSION_ENGINE: 'file', SESSION_FILE_PATH: folder }
   expect((await sojourn(['clearsessions'], { env })).err).toContain('SECRET_KEY')
   expect(await sojourn(['clearsessions'], { env: { ...env, SECRET_KEY: 'k' } })).toMatchObject({ code: 0 })
+})
+
+test('sessions in files are counted and deleted; a file that cannot be read is told, and fails the command', async () => {
+  const env = { SESSION_ENGINE: 'file', SESSION_FILE_PATH: folder, SECRET_KEY: 'k' }
+  for (let i = 0; i < 5; i++) {
+    const path = join(folder, `sessionid${String(i).padStart(32, 'a')}`)
+    writeFileSync(path, '')
+    utimesSync(path, 1, 1)
+  }
+  const dry = await sojourn(['clearsessions', '--dry-run'], { env })
+  expect([dry.code, dry.out]).toEqual([0, '5 sessions past their end; nothing was deleted.'])
+  const key = 'unreadable'.padEnd(32, 'x')
+  writeFileSync(join(folder, `sessionid${key}`), '')
+  truncateSync(join(folder, `sessionid${key}`), 2 ** 40)
+  const told = await sojourn(['clearsessions'], { env, watched: true })
+  expect([told.code, told.out]).toEqual([1, ''])
+  expect(told.err).toContain('of the others 5 were deleted')
+  expect(told.err).toContain('a file larger than any text (1 file)')
+  expect(told.err).not.toContain(key)
+  // The line that changes is not left standing before the error.
+  expect(told.statuses.at(-1)).toBe('')
+  expect(readdirSync(folder).filter((name) => name.startsWith('sessionid'))).toEqual([`sessionid${key}`])
 })
 
 test('check says what the engine promises', async () => {

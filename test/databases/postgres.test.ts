@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import pg from 'pg'
 import sqlOf from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +11,7 @@ import { ModelBackend } from '../../src/auth/model-backend.js'
 import { authTables } from '../../src/auth/schema.js'
 import { resolveSettings } from '../../src/core/settings-input.js'
 import type { Database } from '../../src/databases/database.js'
+import { discreet } from '../../src/databases/postgres/errors.js'
 import { isPostgresHandle, type PgPool, type PostgresSql, postgres } from '../../src/databases/postgres.js'
 import { ImproperlyConfigured } from '../../src/errors.js'
 import { run } from '../support/run.js'
@@ -117,6 +119,50 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
       expect(await database.prepare('SELECT id FROM things WHERE id = ?1').all(99_999_999_999)).toEqual([])
       await expect(database.prepare('INSERT INTO things (id) VALUES (?1)').run(99_999_999_999)).rejects.toThrow()
       await expect(database.prepare('SELECT id FROM nowhere').get()).rejects.toThrow(/nowhere/)
+    })
+
+    test('an error tells its code and the names, and quotes neither a key nor what is stored', async () => {
+      const database = await open()
+      const [key, data] = ['j1xotzkey0secretkey0secretkey0se', 'eyJhIjoxfQ:geheim-geheim-geheim']
+      await admin.query(`
+        CREATE TABLE held (key varchar(40) PRIMARY KEY, data text NOT NULL CONSTRAINT short CHECK (length(data) < 40), n integer);
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN RAISE EXCEPTION 'refused: %', left(NEW.key, 10) USING ERRCODE = 'check_violation', HINT = NEW.data; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON held FOR EACH ROW WHEN (NEW.n = 1) EXECUTE FUNCTION refuse()`)
+      later(0, () => admin.query('DROP TABLE held; DROP FUNCTION refuse'))
+      const insert = database.prepare('INSERT INTO held VALUES (?1, ?2, ?3)')
+      await insert.run(key, data, 0)
+      await insert.run(`${key}2`, data, 0)
+      const failures: [string, string, () => Promise<unknown>][] = [
+        [
+          '23514',
+          'new row for relation "held" violates check constraint "short"',
+          async () => insert.run(`${key}3`, data.repeat(9), 0),
+        ],
+        ['23505', 'duplicate key value violates unique constraint "held_pkey"', async () => insert.run(key, data, 0)],
+        ['22001', 'value too long for type character varying(40)', async () => insert.run(key.repeat(2), data, 0)],
+        ['23502', 'null value in column "data" of relation "held"', async () => insert.run(`${key}3`, null, 0)],
+        ['23514', '(23514)', async () => insert.run(`${key}3`, data, 1)],
+        ['22P02', '(22P02)', async () => database.prepare('SELECT ?1::text::integer AS n').get(key)],
+        ['42704', '(42704)', async () => database.prepare('SELECT current_setting(?1) AS name').get(key)],
+        [
+          '23505',
+          'could not create unique index "once"',
+          async () => database.execute('CREATE UNIQUE INDEX once ON held (data)'),
+        ],
+        ['22P02', '(22P02)', async () => database.execute(`SELECT CAST(data AS integer) FROM held`)],
+      ]
+      for (const [code, message, failing] of failures) {
+        const error = (await failing().then(
+          () => null,
+          (thrown: unknown) => thrown,
+        )) as Error & Record<string, unknown>
+        expect(error).toBeInstanceOf(Error)
+        expect(error).toMatchObject({ code, severity: 'ERROR', message: expect.stringContaining(message) })
+        const shown = inspect(error, { depth: 9, showHidden: true })
+        for (const secret of [key, data, 'j1xotz', 'geheim']) expect(shown).not.toContain(secret)
+        if (message.includes('"short"')) expect(shown).toMatch(/constraint(_name)?: 'short'/)
+      }
     })
 
     test('a migration beside it does not break its statements', async () => {
@@ -376,6 +422,26 @@ console.log((await postgres(process.argv[2]).prepare('SELECT 1 AS one').get()).o
     })
   })
 
+  test.each([
+    ['a pool', () => postgres(pool({ max: 1 }))],
+    ['postgres.js', () => postgres(sql({ max: 1 }))],
+  ] as const)('an error of the connection, by %s, does not show what was asked', async (_name, open) => {
+    const end = open().prepare('SELECT pg_terminate_backend(pg_backend_pid()), ?1::text')
+    const error = await Promise.resolve(end.get('a-key-that-is-secret')).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: expect.stringMatching(/^(57P01|CONNECTION_CLOSED)$/) })
+    expect((error as Error).message).toMatch(/terminating connection|CONNECTION_CLOSED/)
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('a-key-that-is-secret')
+  })
+
+  test("a type parser of one's own that fails does not show what it could not read", async () => {
+    const parse = (): unknown => JSON.parse
+    const database = postgres(pool({ types: { getTypeParser: parse } as never }))
+    const reading = Promise.resolve(database.prepare("SELECT 'geheim' AS data").get())
+    const error = await reading.catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ message: expect.stringContaining('SyntaxError') })
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('geheim')
+  })
+
   test("a pool of one's own is not closed", async () => {
     const [own, ownSql] = [pool(), sql()]
     for (const database of [postgres(own), postgres(ownSql)]) {
@@ -417,6 +483,22 @@ console.log((await postgres(process.argv[2]).prepare('SELECT 1 AS one').get()).o
     expect(() => postgres(sql({ transform: sqlOf.camel }))).toThrow(ImproperlyConfigured)
     expect(() => postgres(sql({ transform: { undefined: null } }))).not.toThrow()
   })
+})
+
+test('an error keeps its causes, as discreet as it is, and one without words says its code', () => {
+  const cause = Object.assign(new Error('read ECONNRESET'), {
+    code: 'ECONNRESET',
+    syscall: 'read',
+    parameters: ['geheim'],
+  })
+  const error = discreet(new Error('Connection terminated', { cause }))
+  expect(error).toMatchObject({ message: 'Connection terminated', cause: { code: 'ECONNRESET', syscall: 'read' } })
+  expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('geheim')
+  const refused = Object.assign(new AggregateError([new Error('::1'), new Error('127.0.0.1')]), {
+    code: 'ECONNREFUSED',
+  })
+  expect(discreet(refused).message).toBe('ECONNREFUSED')
+  expect(discreet(new Error('cannot send geheim-geheim'), ['geheim-geheim']).message).not.toContain('geheim')
 })
 
 const tsx = import.meta.resolve('tsx')

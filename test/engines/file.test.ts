@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -20,12 +22,14 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { signedCodec } from '../../src/codecs/signed.js'
+import { clearExpired } from '../../src/core/clear-expired.js'
 import type { Saved, SessionRecord } from '../../src/core/types.js'
 import { breakLock, Claim } from '../../src/engines/file/lock.js'
 import { type FileEngineOptions, fileEngine } from '../../src/engines/file.js'
-import { ImproperlyConfigured, SessionTooLarge } from '../../src/errors.js'
+import { ImproperlyConfigured, SessionTooLarge, StoreUnavailable } from '../../src/errors.js'
 import { testClock } from '../../src/testing/clock.js'
 import { mayInstall } from '../support/debian.js'
 import { run } from '../support/run.js'
@@ -34,6 +38,7 @@ import { SECRET } from '../support/sites.js'
 const KEY = 'a'.repeat(32)
 const OTHER = 'b'.repeat(32)
 const TWO_WEEKS = 1_209_600
+const NOBODY = 65_534
 
 let folder: string
 let clock = testClock()
@@ -195,7 +200,138 @@ describe('clearExpired', () => {
     expect(await engine.clearExpired?.()).toBe(0)
     expect(readdirSync(folder).sort()).toEqual(['.sessionid', ...young].sort())
   })
+
+  /** Sessions that are over, with names in some order of the folder's own. */
+  const over = (count: number): void => {
+    for (let i = 0; i < count; i++) void engineOf().create(`${i}`.padStart(32, 'o'), record({}, -1))
+  }
+  const sessions = (): string[] => readdirSync(folder).filter((name) => name.startsWith('sessionid'))
+  const failureOf = (work: Promise<unknown>): Promise<Error> =>
+    work.then(
+      () => {
+        throw new Error('it did not fail')
+      },
+      (error: Error) => error,
+    )
+
+  test('a file of another user does not keep the others: they go, and it is told without its name', async () => {
+    over(40)
+    writeFileSync(fileOf(), 'of another user', { mode: 0 })
+    const orphan = join(folder, `.sessionid_new_${'t'.repeat(20)}`)
+    mkdirSync(orphan, { mode: 0 })
+    writeFileSync(join(orphan, 'token'), '')
+    utimesSync(orphan, 1, 1)
+    const failed = await asSomebody(() => failureOf(clearExpired(engineOf(), clock())))
+    expect(failed).toBeInstanceOf(StoreUnavailable)
+    expect(failed.message).toContain('of the others 40 were deleted')
+    expect((failed.cause as Error).message).toMatch(/EACCES at open \(1 file\), EACCES at \w+ \(1 file\)/)
+    expect(inspect(failed, { depth: 9, showHidden: true })).not.toContain(KEY)
+    expect(sessions()).toEqual([`sessionid${KEY}`])
+    over(2)
+    expect((await asSomebody(() => failureOf(Promise.resolve(engineOf().clearExpired?.())))).message).toContain(
+      'EACCES',
+    )
+    expect(sessions()).toEqual([`sessionid${KEY}`])
+  })
+
+  test('one larger than any text, and one whose lock cannot be had, do not keep the others either', async () => {
+    over(3)
+    void engineOf().create(OTHER, record({}, -1))
+    writeFileSync(lockOf(OTHER), 'no folder')
+    writeFileSync(fileOf(), '')
+    truncateSync(fileOf(), 2 ** 40)
+    const { cause } = await failureOf(clearExpired(engineOf(), clock()))
+    const { message } = cause as Error
+    expect(message).toContain('a file larger than any text (1 file)')
+    expect(message).toContain('ENOTDIR at rename (1 file)')
+    expect(sessions().sort()).toEqual([`sessionid${KEY}`, `sessionid${OTHER}`])
+  })
+
+  test('what cannot be read is told of a dry run too, and counted once beside the progress', async () => {
+    over(3)
+    writeFileSync(fileOf(), '')
+    truncateSync(fileOf(), 2 ** 40)
+    const dry = await failureOf(clearExpired(engineOf(), clock(), { dryRun: true }))
+    expect(dry.message).toContain('of the others 3 are past their end')
+    const totals: number[] = []
+    const failed = await failureOf(
+      clearExpired(engineOf(), clock(), { onProgress: ({ total }) => void totals.push(total) }),
+    )
+    expect((failed.cause as Error).message).toContain('(1 file)')
+    expect(totals.at(-1)).toBe(3)
+  })
+
+  test('a dry run removes nothing at all, no orphan either', async () => {
+    over(3)
+    const orphan = join(folder, `.sessionid_new_${'t'.repeat(20)}`)
+    writeFileSync(orphan, '')
+    utimesSync(orphan, 1, 1)
+    expect(await clearExpired(engineOf(), clock(), { dryRun: true })).toBe(3)
+    expect(readdirSync(folder)).toHaveLength(4)
+  })
+
+  test('a signal also ends a long way past living sessions, and the folder is let go', async () => {
+    for (let i = 0; i < 400; i++) void engineOf().create(`${i}`.padStart(32, 'l'), record({}, 60))
+    over(1)
+    const open = (): number => readdirSync('/proc/self/fd').length
+    const before = open()
+    const stop = new AbortController()
+    let reads = 0
+    const decode = (text: string): ReturnType<typeof codec.decode> => {
+      reads++
+      return codec.decode(text)
+    }
+    const counting = { encode: codec.encode.bind(codec), decode }
+    const work = clearExpired(engineOf({ codec: counting }), clock(), { signal: stop.signal })
+    await new Promise(setImmediate)
+    setImmediate(() => stop.abort())
+    await work
+    expect(reads).toBeLessThan(300)
+    expect(open()).toBe(before)
+    reads = 0
+    const engine = engineOf({ codec: counting })
+    expect(await clearExpired(engine, clock(), { dryRun: true, signal: AbortSignal.abort() })).toBe(0)
+    expect(reads).toBe(0)
+  })
+
+  test('who stops it hears how far it came, also where a file could not be read', async () => {
+    over(300)
+    const stop = new AbortController()
+    for (let i = 0; i < 300; i++) {
+      const path = fileOf(`${i}`.padStart(32, 'x'))
+      writeFileSync(path, '')
+      truncateSync(path, 2 ** 40)
+    }
+    const cleared = await clearExpired(engineOf(), clock(), { signal: stop.signal, onProgress: () => stop.abort() })
+    expect(cleared).toBe(200)
+  })
+
+  test('others have their turns meanwhile', async () => {
+    over(400)
+    let turns = 0
+    const counting = setInterval(() => turns++, 0)
+    await engineOf().clearExpired?.()
+    clearInterval(counting)
+    expect(turns).toBeGreaterThan(5)
+  })
 })
+
+/** As somebody who may not read everything: root may. */
+async function asSomebody<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.getuid?.() === 0
+  if (!isRoot) return work()
+  chmodSync(folder, 0o777)
+  for (const name of readdirSync(folder)) {
+    // Theirs are those that may be read at all.
+    if ((lstatSync(join(folder, name)).mode & 0o400) !== 0) chownSync(join(folder, name), NOBODY, NOBODY)
+  }
+  process.seteuid?.(NOBODY)
+  try {
+    return await work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
 
 describe('the lock', () => {
   test('of a writer that died is taken over well within two seconds, by one after the other', async () => {

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Cache } from '../../src/caches/cache.js'
@@ -6,6 +9,7 @@ import type { IndexEntry } from '../../src/core/types.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { sessionTables } from '../../src/engines/db.js'
 import { CacheIndex } from '../../src/engines/user-index/in-cache.js'
+import { FileIndex } from '../../src/engines/user-index/in-folder.js'
 import { DbIndex } from '../../src/engines/user-index/in-table.js'
 import { userIndexTables } from '../../src/engines/user-index/tables.js'
 import { testClock } from '../../src/testing/clock.js'
@@ -63,6 +67,35 @@ test('in a table: what is past its noted end goes, but for sessions that live on
   for (const each of [living, dead, young]) await index.put(each)
   const row = [living.key, '', database.fromMoment(clock() + 1e6)]
   await database.prepare('INSERT INTO django_session VALUES (?1, ?2, ?3)').run(...row)
-  expect(await index.clear(clock() + 60_001)).toBe(1)
+  expect(await index.sweep(clock() + 60_001).next(100)).toBe(1)
   expect((await index.of('1')).map(({ key }) => key)).toEqual([living.key, young.key])
+})
+
+test('in a table: those that are gone are forgotten little by little', async () => {
+  const database = sqlite('sqlite::memory:')
+  await sessionTables(database)
+  await userIndexTables(database)
+  await database.execute(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO sojourn_session SELECT 'k' || i, '1', 0, 0, i, '', '' FROM n",
+  )
+  const sweep = new DbIndex(database).sweep(30_000)
+  const batches: number[] = []
+  for (let rows = await sweep.next(1000); rows > 0; rows = await sweep.next(1000)) batches.push(rows)
+  expect(batches.reduce((sum, rows) => sum + rows, 0)).toBe(20_000)
+  expect(Math.max(...batches)).toBeLessThanOrEqual(1001)
+})
+
+test('in a folder: what is past its end is forgotten, and what cannot be read stops nobody', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sojourn-index-'))
+  try {
+    const index = new FileIndex(folder, 'sessionid', clock)
+    for (const each of [entry(1), entry(2, { user: '2' }), entry(3, { expires: clock() + 1e7 })]) index.put(each)
+    mkdirSync(join(folder, '.sessionid_users', 'odd', 'folder'), { recursive: true })
+    const sweep = index.sweep(clock() + 60_000 + 120_000)
+    expect(await sweep.next(10)).toBe(2)
+    expect(await sweep.next(10)).toBe(0)
+    expect([index.of('1').map(({ key }) => key), index.of('2')]).toEqual([[entry(3).key], []])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -1,11 +1,4 @@
-import { FairTimeout } from '../../core/fair-timeout.js'
-
-/** A wait that came to nothing, as against an answer that says no. */
-export class DeadlinePassed extends Error {
-  constructor(milliseconds: number) {
-    super(`no answer within ${milliseconds} ms`)
-  }
-}
+import { DeadlinePassed } from '../../core/fair-timeout.js'
 
 interface Waiting {
   readonly since: number
@@ -67,16 +60,3 @@ export const delay = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, milliseconds)
   })
-
-/** A promise that is given up after some milliseconds. For what happens seldom: it has a timer of its own. */
-export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timeout: FairTimeout | undefined
-  const limit = new Promise<never>((_, reject) => {
-    timeout = new FairTimeout(milliseconds, () => reject(new DeadlinePassed(milliseconds)))
-  })
-  try {
-    return await Promise.race([promise, limit])
-  } finally {
-    timeout?.clear()
-  }
-}

@@ -1,3 +1,4 @@
+import { within } from '../../core/fair-timeout.js'
 import { ImproperlyConfigured, StoreUnavailable } from '../../errors.js'
 import {
   ANSWER_LIMIT,
@@ -7,7 +8,7 @@ import {
   PATIENCE,
   type Source,
 } from './clients.js'
-import { delay, within } from './deadline.js'
+import { delay } from './deadline.js'
 import type { RedisAddress, RedisHost } from './url.js'
 
 /** Milliseconds between the beginnings of two tries to connect, at least; up to twice that, so that not all processes come at once. */

@@ -55,3 +55,53 @@ function codeOf(error: unknown): string {
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : ''
 }
+
+/** Errors whose words name tables, columns, constraints and the server's own state. Others quote values, as most of class 22 do. */
+const NAMING = /^(?:08...|0A...|22001|23...|25...|28...|3D...|3F...|40...|42...|53...|54...|55...|57...|58...|XX...)$/
+/** What is told of an error: pg's words, postgres.js's where they are others, and those of system calls. */
+const TOLD = [
+  ...['code', 'severity', 'schema', 'table', 'column', 'dataType', 'constraint', 'routine'],
+  ...['schema_name', 'table_name', 'column_name', 'type_name', 'constraint_name'],
+  ...['errno', 'syscall', 'address', 'port'],
+] as const
+/** No session's key is shorter; what is may well be part of a name. */
+const SHORTEST = 8
+
+/**
+ * An error as it may be logged. PostgreSQL quotes whole rows in `detail`, and `hint`, `where` and `internalQuery` whatever a trigger put
+ * there; postgres.js hangs the statement's values on any error, also that of a connection. A new one is made, for the stack quotes too.
+ */
+export function discreet(error: unknown, values: readonly unknown[] = []): Error {
+  const told: Record<string, unknown> = {}
+  for (const name of TOLD) {
+    const value = (error as Record<string, unknown> | null)?.[name]
+    if (value !== undefined) told[name] = value
+  }
+  const cause = (error as { cause?: unknown } | null)?.cause
+  const options = cause === undefined ? undefined : { cause: discreet(cause, values) }
+  return Object.assign(new Error(wordsOf(error, values), options), told)
+}
+
+function wordsOf(error: unknown, values: readonly unknown[]): string {
+  const code = codeOf(error)
+  const message = messageOf(error)
+  if (SQLSTATE.test(code)) {
+    // A function or trigger chooses code and words itself; whenever one had a part in it, the server says where.
+    const isNaming = NAMING.test(code) && !(error as { where?: unknown }).where
+    return isNaming && !quotes(message, values) ? message : `The database refused a value or a statement (${code}).`
+  }
+  // Of JavaScript itself, as of a type parser, which quotes what it was given.
+  const isOfLanguage = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
+  if (isOfLanguage || quotes(message, values)) {
+    return `The driver of the database failed with ${isOfLanguage ? `a ${error.name}` : 'an error'}.`
+  }
+  // All addresses of a name failed: pg tells that by the code alone.
+  return message || code
+}
+
+function quotes(message: string, values: readonly unknown[]): boolean {
+  return values.flat().some((value) => {
+    const text = String(value)
+    return text.length >= SHORTEST && message.includes(text)
+  })
+}

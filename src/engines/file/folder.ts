@@ -1,3 +1,4 @@
+import { constants as limits } from 'node:buffer'
 import {
   closeSync,
   constants,
@@ -39,6 +40,12 @@ export interface Stored {
   readonly text: string
   /** When the file was written, or says it was: in milliseconds since 1970. */
   readonly time: number
+}
+
+/** What is in the folder: a session, or (without a key) something unfinished that its writer may have left. */
+export interface Found {
+  readonly name: string
+  readonly key: string | null
 }
 
 /** What a look under the lock decided: an answer, or to do the one step that counts. */
@@ -149,8 +156,8 @@ export class SessionFolder {
     )
   }
 
-  /** All keys, while what writers that died left before `orphaned` (milliseconds since 1970) is removed. */
-  async *sweep(orphaned: number): AsyncGenerator<string> {
+  /** The sessions, and what is unfinished; in no order. */
+  async *walk(): AsyncGenerator<Found> {
     this.#ready()
     let seen = 0
     for await (const { name } of await opendir(this.#folder, { bufferSize: 256 })) {
@@ -158,9 +165,20 @@ export class SessionFolder {
       if (++seen % 16 === 0) await turn()
       const key = name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : ''
       const isTemporary = key.includes('_out_') || (name.startsWith(`.${this.#prefix}`) && OURS.test(name))
-      if (isTemporary) withoutNames(() => this.#clearOrphan(name, orphaned))
-      else if (KEY.test(key)) yield key
+      if (isTemporary) yield { name, key: null }
+      else if (KEY.test(key)) yield { name, key }
     }
+  }
+
+  /** Removes what is unfinished, if it has been so since before `orphaned` (milliseconds since 1970). */
+  clearOrphan(name: string, orphaned: number): void {
+    withoutNames(() => {
+      const path = join(this.#folder, name)
+      const stat = lstatSync(path, { throwIfNoEntry: false })
+      if (stat === undefined || stat.mtimeMs > orphaned) return
+      if (name.endsWith('_lock')) breakLock(path, this.#private(newToken()))
+      else rmSync(path, { recursive: true, force: true })
+    })
   }
 
   /** Looks and does under the session's lock. `commit` is one rename that fails when the lock is no longer ours. */
@@ -230,6 +248,8 @@ export class SessionFolder {
   #readAll(fd: number): Stored | null {
     const stat = fstatSync(fd)
     if (!stat.isFile()) return null
+    // Found out before there is memory for it.
+    if (stat.size > limits.MAX_STRING_LENGTH) throw new Error('a file larger than any text')
     if (stat.size > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(stat.size)
     let length = 0
     for (let read = -1; read !== 0 && length < stat.size; length += read) {
@@ -251,14 +271,6 @@ export class SessionFolder {
 
   #private(token: string): string {
     return join(this.#folder, `.${this.#prefix}_new_${token}`)
-  }
-
-  #clearOrphan(name: string, orphaned: number): void {
-    const path = join(this.#folder, name)
-    const stat = lstatSync(path, { throwIfNoEntry: false })
-    if (stat === undefined || stat.mtimeMs > orphaned) return
-    if (name.endsWith('_lock')) breakLock(path, this.#private(newToken()))
-    else rmSync(path, { recursive: true, force: true })
   }
 
   #ready(): void {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock, IndexEntry, SessionIndex } from '../../core/types.js'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Clock, IndexEntry, SessionIndex, Sweep } from '../../core/types.js'
 import { base64url, randomString, saltedHmac } from '../../wire/crypto.js'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
@@ -47,17 +48,32 @@ export class FileIndex implements SessionIndex {
   }
 
   /** What is past its end, of all users. */
-  clear(now: number): number {
-    let cleared = 0
+  sweep(now: number): Sweep {
+    const entries = this.#all()
+    return {
+      count: () => 0,
+      next: async (limit) => {
+        let cleared = 0
+        while (cleared < limit) {
+          const { done, value } = await entries.next()
+          if (done) break
+          if (value.expires + SLACK > now) continue
+          this.remove(value.user, value.key)
+          cleared++
+        }
+        return cleared
+      },
+    }
+  }
+
+  /** Lets requests be served between. What cannot be read is passed over: it is somebody else's, or was never whole. */
+  async *#all(): AsyncGenerator<IndexEntry> {
     for (const folder of this.#names(this.#folder)) {
-      for (const name of this.#names(join(this.#folder, folder))) {
-        const [entry] = readEntry(join(this.#folder, folder, name))
-        if (entry === undefined || entry.expires + SLACK > now) continue
-        this.remove(entry.user, entry.key)
-        cleared++
+      await turn()
+      for (const name of quietly(() => this.#names(join(this.#folder, folder)))) {
+        yield* quietly(() => readEntry(join(this.#folder, folder, name)))
       }
     }
-    return cleared
   }
 
   #read(user: string, name: string): readonly IndexEntry[] {
@@ -86,5 +102,13 @@ function readEntry(path: string): readonly IndexEntry[] {
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
+  }
+}
+
+function quietly<T>(read: () => readonly T[]): readonly T[] {
+  try {
+    return read()
+  } catch {
+    return []
   }
 }

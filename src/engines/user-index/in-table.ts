@@ -1,19 +1,17 @@
 import { chain } from '../../core/maybe.js'
-import type { IndexEntry, MaybePromise, SessionIndex } from '../../core/types.js'
+import type { IndexEntry, MaybePromise, SessionIndex, Sweep } from '../../core/types.js'
 import type { Database, Dialect, Row, Statement } from '../../databases/database.js'
+import { DbSweep } from '../db-sweep.js'
 import { orUpdate } from './tables.js'
 
 const COLUMNS = 'session_key, user_id, created, seen, expires, user_agent, address'
 const UPDATES = ['user_id', 'created', 'seen', 'expires', 'user_agent', 'address']
 
-function statementsFor(dialect: Dialect): Readonly<Record<'put' | 'of' | 'remove' | 'clear', string>> {
+function statementsFor(dialect: Dialect): Readonly<Record<'put' | 'of' | 'remove', string>> {
   return {
     put: `INSERT INTO sojourn_session (${COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ${orUpdate(dialect, 'session_key', UPDATES)}`,
     of: `SELECT ${COLUMNS} FROM sojourn_session WHERE user_id = ?1`,
     remove: 'DELETE FROM sojourn_session WHERE session_key = ?1 AND user_id = ?2',
-    // A session whose end was moved since may outlive what was noted of it.
-    clear:
-      'DELETE FROM sojourn_session WHERE expires < ?1 AND NOT EXISTS (SELECT 1 FROM django_session WHERE django_session.session_key = sojourn_session.session_key)',
   }
 }
 
@@ -41,9 +39,15 @@ export class DbIndex implements SessionIndex {
     return chain(this.#statement('remove').run(key, user), () => undefined)
   }
 
-  /** Forgets sessions that are gone. */
-  clear(now: number): MaybePromise<number> {
-    return this.#statement('clear').run(now)
+  sweep(now: number): Sweep {
+    return new DbSweep(this.#database, now, {
+      table: 'sojourn_session',
+      ends: 'expires',
+      // A session whose end was moved since may outlive what was noted of it.
+      but: 'NOT EXISTS (SELECT 1 FROM django_session WHERE django_session.session_key = sojourn_session.session_key)',
+      value: (moment) => moment,
+      moment: Number,
+    })
   }
 
   #statement(name: keyof ReturnType<typeof statementsFor>): Statement {

@@ -2,11 +2,15 @@ import { inOrder } from '../../core/maybe.js'
 import type { MaybePromise } from '../../core/types.js'
 import type { Database, Dialect } from '../../databases/database.js'
 
-const SEPARATE_INDEX = [tableOf(), 'CREATE INDEX IF NOT EXISTS sojourn_session_user ON sojourn_session (user_id)']
+const SEPARATE_INDEX = [
+  tableOf(),
+  'CREATE INDEX IF NOT EXISTS sojourn_session_user ON sojourn_session (user_id)',
+  'CREATE INDEX IF NOT EXISTS sojourn_session_expires ON sojourn_session (expires)',
+]
 const SESSIONS: Readonly<Record<Dialect, readonly string[]>> = {
   sqlite: SEPARATE_INDEX,
   postgres: SEPARATE_INDEX,
-  mysql: [tableOf(', KEY sojourn_session_user (user_id)')],
+  mysql: [tableOf(', KEY sojourn_session_user (user_id), KEY sojourn_session_expires (expires)')],
 }
 
 function tableOf(more = ''): string {
