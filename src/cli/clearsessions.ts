@@ -14,6 +14,7 @@ export const clearsessions: Command = {
     const { signal, out } = world
     const site = sojourn(siteSettings(world, database))
     try {
+      await site.ready()
       if (dryRun) {
         out(`${amount(await site.sessions.clearExpired({ dryRun }))} past their end; nothing was deleted.`)
         return 0

@@ -7,6 +7,7 @@ import { Sessions } from './sessions.js'
 import type { ResolvedSettings } from './settings.js'
 import { Store } from './store.js'
 import type { Cutoffs, MaybePromise, SessionEngine, SiteEvents } from './types.js'
+import { untilReady } from './until-ready.js'
 
 type Listener<E extends keyof SiteEvents> = (event: SiteEvents[E]) => void
 
@@ -99,6 +100,22 @@ export class Site {
     } catch (cause) {
       throw cause instanceof SojournError ? cause : new StoreUnavailable('The tables could not be made.', { cause })
     }
+  }
+
+  /**
+   * Waits until the session store answers: before a server listens, or a job begins. Without it the first visitors of a fresh process may get a
+   * 503, while drivers are loaded and connections are made. Throws `StoreUnavailable` after `timeout` seconds (default 10).
+   *
+   * @example
+   * ```ts
+   * import { sojourn } from 'sojourn'
+   *
+   * const site = sojourn({ secretKey: 'a long random text', databases: { default: 'sqlite::memory:' } })
+   * await site.ready()
+   * ```
+   */
+  async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
+    await untilReady(() => this.store.exists(this.store.newKey()), timeout)
   }
 
   /** Lets go of what the site opened itself: files and connections of URLs, not the handles it was given. */

@@ -525,7 +525,7 @@ test('without the driver a URL says what to install', async () => {
   // Away from node_modules, where there is no pg.
   const folder = later(mkdtempSync(join(tmpdir(), 'sojourn-pg-')), (path) => rmSync(path, { recursive: true }))
   const source = fileURLToPath(new URL('../../src/', import.meta.url))
-  for (const part of ['databases', 'wire', 'errors.ts']) {
+  for (const part of ['core', 'databases', 'wire', 'errors.ts']) {
     mkdirSync(join(folder, 'src'), { recursive: true })
     cpSync(join(source, part), join(folder, 'src', part), { recursive: true })
   }

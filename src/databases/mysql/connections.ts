@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
+import { FairTimeout } from '../../core/fair-timeout.js'
 import type { DriverConnection, DriverStatement, Opened } from './driver.js'
 
 /** A statement, and how it is to be sent. */
@@ -90,18 +91,18 @@ export class Connections {
     const { connectTimeout } = this.#opened
     return new Promise((resolve, reject) => {
       const wish = { given: false }
-      const late = setTimeout(() => {
+      const late = new FairTimeout(connectTimeout, () => {
         wish.given = true
         reject(new Error(`No connection to the database within ${connectTimeout} ms.`))
-      }, connectTimeout)
+      })
       this.#connect(wish).then(
         (connection) => {
-          clearTimeout(late)
+          late.clear()
           if (wish.given) this.release(connection, true)
           else resolve(connection)
         },
         (error: unknown) => {
-          clearTimeout(late)
+          late.clear()
           reject(error)
         },
       )

@@ -1,3 +1,4 @@
+import { FairTimeout } from '../../core/fair-timeout.js'
 import { isLost } from './errors.js'
 
 /** One statement in the words of `pg`. */
@@ -33,7 +34,7 @@ interface Link {
 interface Waiter {
   readonly resolve: (link: Link) => void
   readonly reject: (error: unknown) => void
-  readonly timer: NodeJS.Timeout
+  readonly timeout: FairTimeout
 }
 
 /** How long a statement waits for a connection, in milliseconds: to a server that is away, and where all are busy. */
@@ -109,11 +110,11 @@ export class PostgresPool {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new Error('The connections to PostgreSQL were closed.'))
       const patience = this.#links.size > 0 ? PATIENCE.busy : PATIENCE.away
-      const timer = setTimeout(() => {
-        this.#waiting = this.#waiting.filter((each) => each.timer !== timer)
+      const timeout = new FairTimeout(patience, () => {
+        this.#waiting = this.#waiting.filter((each) => each.timeout !== timeout)
         reject(new Error(`No connection to PostgreSQL was free within ${patience} ms.`))
-      }, patience)
-      this.#waiting.push({ resolve, reject, timer })
+      })
+      this.#waiting.push({ resolve, reject, timeout })
       this.#grow()
     })
   }
@@ -127,7 +128,7 @@ export class PostgresPool {
     link.heard = performance.now()
     const waiter = this.#waiting.shift()
     if (waiter !== undefined) {
-      clearTimeout(waiter.timer)
+      waiter.timeout.clear()
       waiter.resolve(link)
       return
     }
@@ -186,8 +187,8 @@ export class PostgresPool {
   #refuse(error: unknown): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const { reject, timer } of waiting) {
-      clearTimeout(timer)
+    for (const { reject, timeout } of waiting) {
+      timeout.clear()
       reject(error)
     }
   }
