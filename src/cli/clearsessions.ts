@@ -4,6 +4,8 @@ import { settingsFromEnv } from '../core/settings-env.js'
 import { sojourn } from '../sojourn.js'
 import type { Command, World } from './run.js'
 
+/** Seconds that the store has to answer at first. */
+const PATIENCE = 3
 /** Seconds between two lines where nobody watches. */
 const LINE_EVERY = 10
 
@@ -14,7 +16,7 @@ export const clearsessions: Command = {
     const { signal, out } = world
     const site = sojourn(siteSettings(world, database))
     try {
-      await site.ready()
+      await site.ready({ timeout: PATIENCE })
       if (dryRun) {
         out(`${amount(await site.sessions.clearExpired({ dryRun }))} past their end; nothing was deleted.`)
         return 0

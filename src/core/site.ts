@@ -114,8 +114,16 @@ export class Site {
    * await site.ready()
    * ```
    */
-  async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
-    await untilReady(() => this.store.exists(this.store.newKey()), timeout)
+  async ready({ timeout = 10 }: { readonly timeout?: number } = {}): Promise<void> {
+    try {
+      await untilReady(() => this.store.exists(this.store.newKey()), timeout)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      const { cause } = error
+      throw new StoreUnavailable(`The session store '${this.engine.name}' did not answer within ${timeout} s.`, {
+        cause,
+      })
+    }
   }
 
   /** Lets go of what the site opened itself: files and connections of URLs, not the handles it was given. */

@@ -1,7 +1,5 @@
 import { StoreUnavailable } from '../errors.js'
 
-/** Seconds that a store has to answer when a program begins, unless another number is given. */
-const PATIENCE = 10
 /** Milliseconds between two questions. */
 const PAUSE = 100
 
@@ -9,7 +7,7 @@ const PAUSE = 100
  * Asks a store until it answers, as a program that begins may: its driver is still to be loaded and its connections to be made, and no visitor
  * waits yet. Throws the last `StoreUnavailable`; any other error at once.
  */
-export async function untilReady<T>(ask: () => T | Promise<T>, seconds: number = PATIENCE): Promise<T> {
+export async function untilReady<T>(ask: () => T | Promise<T>, seconds: number): Promise<T> {
   const end = performance.now() + seconds * 1000
   for (;;) {
     try {
