@@ -1,6 +1,7 @@
 import { ImproperlyConfigured } from '../errors.js'
 import { msOfSqliteDate, sqliteDate } from '../wire/dates.js'
 import { type Database, placeholders, type Row, type Statement, type Value, type ZoneRules } from './database.js'
+import { Waiters } from './sqlite/waiters.js'
 
 /** What `better-sqlite3` and `node:sqlite` have in common. */
 export interface SqliteHandle {
@@ -17,8 +18,25 @@ interface SqliteStatement {
 
 type OpenFile = new (path: string) => SqliteHandle
 
-/** How long a statement waits for another process's write, in milliseconds; it holds the event loop meanwhile. */
-const BUSY_TIMEOUT = 500
+type MaybePromise<T> = T | Promise<T>
+
+interface Rules extends ZoneRules {
+  /** Seconds that a statement waits for another process's write. */
+  readonly sessionStoreTimeout?: number
+}
+
+interface Connection {
+  readonly handle: SqliteHandle
+  readonly waiters: Waiters
+  readonly isOurs: boolean
+}
+
+const DEFAULT_PATIENCE = 0.5
+/**
+ * How long opening a file and making tables waits for another process's write, in milliseconds; it holds the event loop meanwhile, for
+ * nothing else could go on without the tables. A file that was locked too long once is tried again and again, for a moment each time.
+ */
+const OPENING = { first: 500, again: 20 } as const
 
 /** Whether an object is an open SQLite database. */
 export function isSqliteHandle(value: object): value is SqliteHandle {
@@ -31,6 +49,10 @@ export function isSqliteHandle(value: object): value is SqliteHandle {
  * `synchronous=NORMAL` (nothing that was answered is lost when the process dies; `?synchronous=full` also survives a
  * power cut, at some 200 µs a write); `onOpen` is then called once. A handle stays as its owner set it up, and open.
  *
+ * Reading is synchronous. What writes is a promise while another connection has the file locked: it is tried again for as long as the site
+ * waits for its store, and the process goes on meanwhile. A handle whose own `timeout` is longer than 5 ms waits for that instead, standing
+ * still, and then fails.
+ *
  * @example
  * ```ts
  * import { sqlite } from 'sojourn/databases/sqlite'
@@ -41,7 +63,7 @@ export function isSqliteHandle(value: object): value is SqliteHandle {
  */
 export function sqlite(
   source: string | SqliteHandle,
-  rules: ZoneRules = { useTz: true, timeZone: 'UTC' },
+  rules: Rules = { useTz: true, timeZone: 'UTC' },
   onOpen?: (database: Database) => void,
 ): Database {
   return new Sqlite(source, rules, onOpen)
@@ -52,23 +74,39 @@ class Sqlite implements Database {
   readonly synchronous = true
   readonly #source: string | SqliteHandle
   readonly #zone: string | undefined
+  readonly #patience: number
   readonly #onOpen: ((database: Database) => void) | undefined
-  #handle: SqliteHandle | null = null
+  #connection: Connection | null = null
+  #opening: number = OPENING.first
 
-  constructor(source: string | SqliteHandle, { useTz, timeZone }: ZoneRules, onOpen?: (database: Database) => void) {
+  constructor(source: string | SqliteHandle, rules: Rules, onOpen?: (database: Database) => void) {
+    const { useTz, timeZone, sessionStoreTimeout = DEFAULT_PATIENCE } = rules
     this.#source = source
     this.#onOpen = onOpen
     this.#zone = useTz ? undefined : timeZone
+    this.#patience = sessionStoreTimeout * 1000
   }
 
   prepare(sql: string): Statement {
     const { text, order } = placeholders(sql, () => '?')
     if (order !== null) throw new TypeError('A statement for SQLite has its values once and in order.')
-    return new Prepared(this.#open().prepare(text))
+    const { handle, waiters } = this.#open()
+    return new Prepared(prepared(handle, waiters, text), waiters, !READS.test(text))
   }
 
+  /** Never tried again later: a text of several statements, or a `BEGIN`, must not run in the middle of others. */
   execute(sql: string): void {
-    this.#open().exec(sql)
+    const { handle, isOurs } = this.#open()
+    if (!isOurs) {
+      handle.exec(sql)
+      return
+    }
+    handle.exec(`PRAGMA busy_timeout = ${this.#opening}`)
+    try {
+      handle.exec(sql)
+    } finally {
+      handle.exec('PRAGMA busy_timeout = 0')
+    }
   }
 
   fromMoment(ms: number): string {
@@ -80,52 +118,113 @@ class Sqlite implements Database {
   }
 
   close(): void {
-    this.#handle?.close()
-    this.#handle = null
+    const connection = this.#connection
+    this.#connection = null
+    connection?.waiters.end()
+    if (connection?.isOurs) connection.handle.close()
   }
 
-  #open(): SqliteHandle {
-    if (this.#handle !== null) return this.#handle
-    if (typeof this.#source !== 'string') return this.#source
-    this.#handle = openFile(this.#source)
-    this.#onOpen?.(this)
-    return this.#handle
+  #open(): Connection {
+    if (this.#connection !== null) return this.#connection
+    if (typeof this.#source !== 'string') return this.#connect(this.#source, false)
+    try {
+      const connection = this.#connect(openFile(this.#source, this.#opening), true)
+      this.#onOpen?.(this)
+      this.#opening = OPENING.first
+      return connection
+    } catch (error) {
+      // Without its tables it would be of no use for as long as it is open.
+      this.close()
+      this.#opening = OPENING.again
+      throw error
+    }
+  }
+
+  #connect(handle: SqliteHandle, isOurs: boolean): Connection {
+    this.#connection = { handle, isOurs, waiters: new Waiters(handle, this.#patience) }
+    return this.#connection
   }
 }
 
+/** What surely only reads, and so is never put off. Anything else may write, and return rows all the same. */
+const READS = /^\s*(?:SELECT|VALUES|PRAGMA|EXPLAIN)\b/i
+
+/** Reads the schema, and is a reader in that. */
+function prepared(handle: SqliteHandle, waiters: Waiters, text: string): SqliteStatement {
+  try {
+    return handle.prepare(text)
+  } catch (error) {
+    return waiters.again(error, () => handle.prepare(text), false) as SqliteStatement
+  }
+}
+
+type Operation<T> = (statement: SqliteStatement, values: Value[]) => T
+
+const get: Operation<Row | undefined> = (statement, values) =>
+  (statement.get(...values) as Row | undefined) ?? undefined
+const all: Operation<Row[]> = (statement, values) => statement.all(...values) as Row[]
+const run: Operation<number> = (statement, values) => Number(statement.run(...values).changes)
+
 class Prepared implements Statement {
   readonly #statement: SqliteStatement
+  readonly #waiters: Waiters
+  readonly #writes: boolean
 
-  constructor(statement: SqliteStatement) {
+  constructor(statement: SqliteStatement, waiters: Waiters, writes: boolean) {
     this.#statement = statement
+    this.#waiters = waiters
+    this.#writes = writes
   }
 
-  get(...values: Value[]): Row | undefined {
-    return (this.#statement.get(...values) as Row | undefined) ?? undefined
+  get(...values: Value[]): MaybePromise<Row | undefined> {
+    return this.#perform(get, values)
   }
 
-  all(...values: Value[]): Row[] {
-    return this.#statement.all(...values) as Row[]
+  all(...values: Value[]): MaybePromise<Row[]> {
+    return this.#perform(all, values)
   }
 
-  run(...values: Value[]): number {
-    return Number(this.#statement.run(...values).changes)
+  run(...values: Value[]): MaybePromise<number> {
+    return this.#perform(run, values)
+  }
+
+  #perform<T>(operation: Operation<T>, values: Value[]): MaybePromise<T> {
+    if (this.#writes && this.#waiters.areAhead) return this.#inTurn(operation, values)
+    try {
+      return operation(this.#statement, values)
+    } catch (error) {
+      return this.#again(error, operation, values)
+    }
+  }
+
+  // Apart, so that what always runs makes no function.
+  #inTurn<T>(operation: Operation<T>, values: Value[]): Promise<T> {
+    return this.#waiters.inTurn(() => operation(this.#statement, values))
+  }
+
+  #again<T>(error: unknown, operation: Operation<T>, values: Value[]): MaybePromise<T> {
+    return this.#waiters.again(error, () => operation(this.#statement, values), this.#writes)
   }
 }
 
 /** `sqlite:./db.sqlite3`, `sqlite:///var/lib/site.db`, `sqlite::memory:`; `?synchronous=full` for power cuts. */
-function openFile(url: string): SqliteHandle {
+function openFile(url: string, patience: number): SqliteHandle {
   const [location = '', query = ''] = url.replace(/^sqlite:(?:\/\/(?=\/))?/, '').split('?', 2)
-  const synchronous = new URLSearchParams(query).get('synchronous') ?? 'normal'
-  if (!/^(?:off|normal|full|extra)$/i.test(synchronous)) {
+  const { synchronous = 'normal', ...others } = Object.fromEntries(new URLSearchParams(query))
+  if (Object.keys(others).length > 0 || !/^(?:off|normal|full|extra)$/i.test(synchronous)) {
     throw new ImproperlyConfigured(
-      "The databases setting: synchronous of a sqlite URL is 'off', 'normal', 'full' or 'extra'.",
+      "The databases setting: after the ? of a sqlite URL stands nothing but 'synchronous=', with 'off', 'normal', 'full' or 'extra'.",
     )
   }
   const handle = open(decodeURIComponent(location))
-  handle.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`)
-  if (location !== ':memory:') handle.exec('PRAGMA journal_mode = WAL')
-  handle.exec(`PRAGMA synchronous = ${synchronous}`)
+  try {
+    handle.exec(`PRAGMA busy_timeout = ${patience}`)
+    if (location !== ':memory:') handle.exec('PRAGMA journal_mode = WAL')
+    handle.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA busy_timeout = 0`)
+  } catch (error) {
+    handle.close()
+    throw error
+  }
   return handle
 }
 

@@ -64,3 +64,28 @@ test('what is written after the end of a held answer is told to its callback, an
     await site.close()
   }
 })
+
+test('what a page says of its status while the head is held comes too late', async () => {
+  const site = sojourn({
+    secretKey: 'a secret of the tests, of more than fifty characters in all',
+    databases: { default: 'sqlite::memory:' },
+    sessionEngine: watched(memoryEngine(), { delay: 2 }),
+  })
+  const served = await serve(
+    onNode(site).handle((request, response) => {
+      request.session.a = 1
+      response.statusCode = 201
+      response.statusMessage = 'Made'
+      response.end('made')
+      response.statusCode = 500
+      response.statusMessage = 'Broken'
+    }),
+  )
+  try {
+    const { status, statusText } = await fetch(served.origin)
+    expect([status, statusText]).toEqual([201, 'Made'])
+  } finally {
+    await served.close()
+    await site.close()
+  }
+})
