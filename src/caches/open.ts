@@ -1,3 +1,4 @@
+import { cacheSchemes, schemeAdvice, schemeOf } from '../core/url-schemes.js'
 import { ImproperlyConfigured } from '../errors.js'
 import type { Cache } from './cache.js'
 import { locmem } from './locmem.js'
@@ -14,7 +15,7 @@ export interface OpenCacheOptions {
 export function openCache(location: unknown, options: OpenCacheOptions): Cache {
   const { clock } = options
   const [first = ''] = typeof location === 'string' ? [location] : Array.isArray(location) ? (location as string[]) : []
-  const scheme = first.slice(0, first.indexOf(':'))
+  const scheme = schemeOf(first)
   // Of several servers, Django's RedisCache writes to the first; the others are its replicas, which may lag behind.
   if (/^rediss?(\+(cluster|sentinel))?$/.test(scheme)) return redis(first, options)
   if (scheme === 'memcached') return memcached(location as string | readonly string[], { clock })
@@ -23,7 +24,8 @@ export function openCache(location: unknown, options: OpenCacheOptions): Cache {
     if ('consistency' in location) return location as Cache
     if (isRedisHandle(location)) return redis(location, options)
   }
+  const schemes = cacheSchemes.known.map((name) => `${name}:`).join(', ')
   throw new ImproperlyConfigured(
-    'A cache is a URL (redis:, rediss:, memcached:, locmem:) or an open client of redis or ioredis.',
+    `A cache is a URL (${schemes}) or an open client of redis or ioredis. ${schemeAdvice(first, cacheSchemes)}`.trimEnd(),
   )
 }

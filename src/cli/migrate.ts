@@ -1,13 +1,16 @@
 import { openDatabase } from '../databases/open.js'
 import { makeTables } from '../tables.js'
 import type { Command } from './run.js'
+import { shownDatabase } from './shown-database.js'
 
 const DEFAULT = 'sqlite:./db.sqlite3'
+/** What `makeTables` makes. */
+const TABLES = 'django_session, auth_user, sojourn_session and sojourn_cutoff'
 const UTC = { useTz: true, timeZone: 'UTC' }
 
 /** Makes the tables that are not there yet, and changes none that is. */
 export const migrate: Command = {
-  summary: 'Make the tables django_session, auth_user and sojourn_session where they are missing.',
+  summary: `Make the tables ${TABLES} where they are missing.`,
   async run({ database: url = DEFAULT }, { out }) {
     const database = openDatabase(url, UTC)
     try {
@@ -15,12 +18,7 @@ export const migrate: Command = {
     } finally {
       await database.close()
     }
-    out(`django_session, auth_user and sojourn_session are in ${withoutPassword(url)}.`)
+    out(`${TABLES} are in ${shownDatabase(url)}.`)
     return 0
   },
-}
-
-/** A URL as it may be shown. */
-function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^@/]*@/, '$1')
 }

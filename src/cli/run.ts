@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util'
+import { nearestName } from '../core/setting-names.js'
 import { settingsFromEnv } from '../core/settings-env.js'
-import { SojournError } from '../errors.js'
 import { check } from './check.js'
 import { clearsessions } from './clearsessions.js'
+import { describeFailure } from './failure.js'
 import { migrate } from './migrate.js'
+import { withoutSecrets } from './secrets.js'
 
 /** What a command may use of the world. */
 export interface World {
@@ -43,6 +45,7 @@ const HELP = [
 /** Runs a command of the command line. */
 export async function run(args: readonly string[], world: World): Promise<ExitCode> {
   let name: string | undefined
+  let more: readonly string[]
   let options: Options
   try {
     const { positionals, values } = parseArgs({
@@ -58,7 +61,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
       world.out(HELP)
       return 0
     }
-    name = positionals[0]
+    ;[name, ...more] = positionals
     options = values
   } catch (error) {
     world.err((error as Error).message)
@@ -66,23 +69,29 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
   }
   const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) {
-    world.err(name === undefined ? HELP : `There is no command '${name}'.\n\n${HELP}`)
+    world.err(name === undefined ? HELP : `${noCommand(name)}\n\n${HELP}`)
+    return 2
+  }
+  if (more.length > 0) {
+    // Without what it is: a URL that belongs behind --database, and its password.
+    world.err(`Nothing but options may follow ${name}: [--database URL] [--dry-run]`)
     return 2
   }
   try {
     return await command.run({ ...options, database: options.database ?? databaseOfEnv(world) }, world)
   } catch (error) {
-    world.err(describe(error))
+    world.err(withoutSecrets(describeFailure(error), world, options.database))
     return 1
   }
+}
+
+/** What is no word may be a URL that got into the wrong place, with its password. */
+function noCommand(name: string): string {
+  const shown = /^[\w-]{1,40}$/.test(name) ? ` '${name}'` : ' of that name'
+  return `There is no command${shown}; ${nearestName(name, Object.keys(COMMANDS))}`
 }
 
 function databaseOfEnv({ env }: World): string | undefined {
   const url: unknown = settingsFromEnv(env).databases?.default
   return typeof url === 'string' ? url : undefined
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof SojournError)) return String(error)
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
 }

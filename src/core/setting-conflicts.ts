@@ -1,5 +1,7 @@
 import { ImproperlyConfigured } from '../errors.js'
+import { quoteShort } from './setting-rules.js'
 import type { ResolvedSettings, SettingName } from './settings.js'
+import type { SessionEngine } from './types.js'
 
 /** Gives the name of a setting as the user wrote it. */
 export type Speller = (name: SettingName) => string
@@ -39,11 +41,35 @@ export function refuseConflicts(settings: ResolvedSettings, spell: Speller): voi
   if (settings.maxSessionsPerUser !== null && !settings.sessionUserIndex) {
     refuse(`${spell('maxSessionsPerUser')} needs ${spell('sessionUserIndex')} true: else nobody counts.`)
   }
+  engineWithoutList(settings, spell)
   if (sessionTouchAfter !== null && sessionTouchAfter >= sessionCookieAge) {
     refuse(
       `${spell('sessionTouchAfter')} must be less than ${spell('sessionCookieAge')}: a session would end before it is first touched.`,
     )
   }
+}
+
+/** Each login would fail, if it were only found out then. */
+function engineWithoutList(settings: ResolvedSettings, spell: Speller): void {
+  const { sessionEngine, maxSessionsPerUser, sessionUserIndex } = settings
+  const isOwn = typeof sessionEngine === 'object'
+  const isStateless = isOwn ? sessionEngine.stateless === true : sessionEngine === 'signed_cookies'
+  const named = spell('sessionEngine')
+  if (isStateless && maxSessionsPerUser !== null) {
+    refuse(
+      `${spell('maxSessionsPerUser')} cannot be kept: sessions of this ${named} are in browsers alone, where nobody counts them. ${named} must be 'db', 'cache', 'cached_db', 'file' or 'memory'; without it, 'revokeUser' still ends all sessions of a user.`,
+    )
+  }
+  if (sessionUserIndex && isOwn && !isStateless && sessionEngine.users === undefined) {
+    refuse(
+      `${spell('sessionUserIndex')} needs a ${named} that lists the sessions of a user, and ${nameOf(sessionEngine)} has no \`users\`: add it, or leave ${spell('sessionUserIndex')} false.`,
+    )
+  }
+}
+
+/** Own engines come from JavaScript too, where nobody makes sure that they have a name. */
+function nameOf({ name }: SessionEngine): string {
+  return typeof name === 'string' ? quoteShort(name) : 'this one'
 }
 
 /** Django's `CookieStorage.cookie_name`, which no setting changes. */

@@ -1,5 +1,7 @@
+import { nearestName } from './setting-names.js'
 import { isPlainObject, oneOf, Refusal, type Rule, record, rule, secret } from './setting-rules.js'
 import type { SessionEngine } from './types.js'
+import { cacheSchemes, databaseSchemes, schemeAdvice, schemeOf } from './url-schemes.js'
 
 /** The values of settings that say where things are kept: the session engine, databases and caches. */
 
@@ -29,18 +31,23 @@ export const engine: Rule<SessionEngineSetting, SessionEngineName | SessionEngin
   },
 )
 
-const DATABASE_URL = /^(sqlite|postgres|postgresql|mysql|mariadb):[^\0]+$/
-
 /** One database: a URL, which may hold a password, or a handle or pool that is open already. */
 export const database: Rule<string | object> = secret(
-  rule("a URL text ('sqlite:...', 'postgres://...', 'mysql://...'), an open handle or a pool", 'text', (value) => {
-    if (typeof value === 'string') return DATABASE_URL.test(value) ? value : new Refusal(value)
-    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || Array.isArray(value)) {
-      return new Refusal(value)
-    }
-    const dictionary = isPlainObject(value) && Object.hasOwn(value, 'ENGINE')
-    return dictionary ? new Refusal(value, "Django's dictionary with ENGINE is not read: write it as a URL.") : value
-  }),
+  rule(
+    "a URL text ('sqlite:...', 'postgres://...', 'mysql://...', 'mariadb://...'), an open handle or a pool",
+    'text',
+    (value) => {
+      if (typeof value === 'string') {
+        const isKnown = databaseSchemes.known.includes(schemeOf(value)) && /:[^\0]+$/.test(value)
+        return isKnown ? value : new Refusal(value, schemeAdvice(value, databaseSchemes))
+      }
+      if ((typeof value !== 'object' && typeof value !== 'function') || value === null || Array.isArray(value)) {
+        return new Refusal(value)
+      }
+      const dictionary = isPlainObject(value) && Object.hasOwn(value, 'ENGINE')
+      return dictionary ? new Refusal(value, "Django's dictionary with ENGINE is not read: write it as a URL.") : value
+    },
+  ),
 )
 
 const ALIAS = /^[A-Za-z_]\w*$/
@@ -72,14 +79,28 @@ export interface DjangoCache {
   readonly LOCATION?: string | readonly string[]
   readonly KEY_PREFIX?: string
   readonly VERSION?: number
-  /** `TIMEOUT`, `OPTIONS` and what else Django has there does not concern sessions. */
-  readonly [other: string]: unknown
+  /** These three are taken and have no say over sessions here. */
+  readonly TIMEOUT?: unknown
+  readonly OPTIONS?: unknown
+  readonly KEY_FUNCTION?: unknown
 }
 
-export type CacheSetting = string | object | CacheOptions | DjangoCache
+/** An open client of redis or ioredis, or a cache made by hand: anything that is not one of the above with a slip in its keys. */
+export type CacheClient = object & { readonly [Key in keyof CacheOptions | 'BACKEND']?: never }
+
+export type CacheSetting = string | CacheClient | CacheOptions | DjangoCache
 export type ResolvedCache = Required<CacheOptions>
 
-const CACHE_URL = /^(redis|rediss|redis\+cluster|redis\+sentinel|memcached|locmem):[^\0]*$/
+const OPTION_KEYS: readonly (keyof CacheOptions)[] = ['location', 'keyPrefix', 'version', 'codec']
+const DJANGO_KEYS: readonly (keyof DjangoCache)[] = [
+  'BACKEND',
+  'LOCATION',
+  'KEY_PREFIX',
+  'VERSION',
+  'TIMEOUT',
+  'OPTIONS',
+  'KEY_FUNCTION',
+]
 const KEY_PREFIX = /^[\x21-\x7e]{0,60}$/
 const CODECS: readonly CacheCodec[] = ['pickle', 'json']
 
@@ -96,21 +117,40 @@ function memcachedUrl(location: string): string {
 }
 
 const ALLOWED_CACHE =
-  "a URL text ('redis://...', 'memcached://...', 'locmem:'), an open client, or an object with location and, if wanted, keyPrefix, version and codec"
+  "a URL text ('redis://...', 'memcached://...', 'locmem:'; 'rediss' for TLS, '+cluster' and '+sentinel'), an open client, or an object with location and, if wanted, keyPrefix, version and codec"
 
-const location = (value: unknown): value is string => typeof value === 'string' && CACHE_URL.test(value)
+const location = (value: unknown): value is string =>
+  typeof value === 'string' && cacheSchemes.known.includes(schemeOf(value)) && !value.includes('\0')
 
 /** One cache; its URL may hold a password. */
 export const cache: Rule<CacheSetting, ResolvedCache> = secret(
   rule<CacheSetting, ResolvedCache>(ALLOWED_CACHE, 'text', (value) => {
-    if (typeof value === 'string') return location(value) ? resolved({ location: value }) : new Refusal(value)
+    if (typeof value === 'string') {
+      return location(value) ? resolved({ location: value }) : new Refusal(value, schemeAdvice(value, cacheSchemes))
+    }
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return new Refusal(value)
     if (Object.hasOwn(value, 'BACKEND')) return ofDjango(value as DjangoCache)
-    return Object.hasOwn(value, 'location') ? ofOptions(value as CacheOptions) : resolved({ location: value })
+    const isOptions = Object.hasOwn(value, 'location') || isMereData(value)
+    return isOptions ? ofOptions(value as CacheOptions) : resolved({ location: value })
   }),
 )
 
+/** An object without a single function is no client, but one whose `location` is missing or misspelt. */
+function isMereData(value: object): boolean {
+  return isPlainObject(value) && !Object.values(value).some((each) => typeof each === 'function')
+}
+
+function unknownKey(value: object, known: readonly string[]): Refusal | null {
+  const wrong = Object.keys(value).find((key) => !known.includes(key))
+  if (wrong === undefined) return null
+  // What is no word may be a URL that got into the wrong place, with its password.
+  const name = /^\w{1,40}$/.test(wrong) ? `'${wrong}'` : 'One of its keys'
+  return new Refusal(value, `${name} is none of its keys (${known.join(', ')}); ${nearestName(wrong, known)}`)
+}
+
 function ofDjango(value: DjangoCache): ResolvedCache | Refusal {
+  const wrong = unknownKey(value, DJANGO_KEYS)
+  if (wrong !== null) return wrong
   const { BACKEND, LOCATION = [], KEY_PREFIX: keyPrefix, VERSION: version } = value
   const url = Object.hasOwn(BACKENDS_OF_CACHES, BACKEND) ? BACKENDS_OF_CACHES[BACKEND] : undefined
   if (url === undefined) {
@@ -128,17 +168,36 @@ function ofDjango(value: DjangoCache): ResolvedCache | Refusal {
 }
 
 function ofOptions(given: CacheOptions): ResolvedCache | Refusal {
+  const wrong = unknownKey(given, OPTION_KEYS)
+  if (wrong !== null) return wrong
   const { location: where, keyPrefix = '', version = 1, codec = 'pickle' } = given
-  const urls = typeof where === 'string' ? [where] : Array.isArray(where) ? (where as readonly unknown[]) : []
-  if (!urls.every(location)) return new Refusal(where, '', 'its location')
-  if ((typeof where !== 'object' && typeof where !== 'string') || where === null)
-    return new Refusal(where, '', 'its location')
+  const refusal = refusedLocation(where)
+  if (refusal !== null) return refusal
   if (typeof keyPrefix !== 'string' || !KEY_PREFIX.test(keyPrefix)) {
     return new Refusal(keyPrefix, 'It is at most 60 printable ASCII characters without blanks.', 'its keyPrefix')
   }
   if (!Number.isSafeInteger(version)) return new Refusal(version, 'It is a whole number.', 'its version')
   if (!CODECS.includes(codec)) return new Refusal(codec, `It is ${oneOf(CODECS)}.`, 'its codec')
-  return resolved({ location: urls.length === 1 ? (urls[0] as string) : where, keyPrefix, version, codec })
+  return resolved({
+    location: Array.isArray(where) && where.length === 1 ? where[0] : where,
+    keyPrefix,
+    version,
+    codec,
+  })
+}
+
+function refusedLocation(where: unknown): Refusal | null {
+  const refused = (why: string): Refusal => new Refusal(where, why, 'its location')
+  const isHandle = (typeof where === 'object' || typeof where === 'function') && where !== null && !Array.isArray(where)
+  if (isHandle) return null
+  const urls: readonly unknown[] = Array.isArray(where) ? where : [where]
+  if (!urls.every(location)) {
+    const wrong = urls.find((url) => !location(url))
+    return refused(typeof wrong === 'string' ? schemeAdvice(wrong, cacheSchemes) : '')
+  }
+  if (urls.length === 0) return refused('')
+  const isOfOneKind = new Set(urls.map(schemeOf)).size === 1
+  return isOfOneKind ? null : refused('All its URLs must be alike in what is before the colon: a cache is of one kind.')
 }
 
 function resolved({ location: where, keyPrefix = '', version = 1, codec = 'pickle' }: CacheOptions): ResolvedCache {

@@ -22,7 +22,7 @@ export interface Statement {
  */
 export interface Database {
   readonly dialect: Dialect
-  /** True where every statement answers at once. */
+  /** True where every statement that only reads answers at once. */
   readonly synchronous: boolean
   prepare(sql: string): Statement
   /** Runs statements that return nothing: tables, pragmas. */

@@ -1,3 +1,4 @@
+import { databaseSchemes, schemeAdvice } from '../core/url-schemes.js'
 import { ImproperlyConfigured } from '../errors.js'
 import type { Database, ZoneRules } from './database.js'
 import { isMysqlHandle, mysql } from './mysql.js'
@@ -26,8 +27,10 @@ export function openDatabase(source: unknown, rules: Rules, onOpen?: (database: 
     if (isPostgresHandle(source)) return postgres(source, rules)
     if (isMysqlHandle(source)) return mysql(source, rules)
   }
+  const advice = typeof source === 'string' ? schemeAdvice(source, databaseSchemes) : ''
+  const schemes = databaseSchemes.known.map((name) => `${name}:`).join(', ')
   throw new ImproperlyConfigured(
-    'The databases setting needs a default: a URL (sqlite:, postgres:, mysql:), an open handle of better-sqlite3 or node:sqlite, or a pool of pg, postgres or mysql2.',
+    `The databases setting needs a default: a URL (${schemes}), an open handle of better-sqlite3 or node:sqlite, or a pool of pg, postgres or mysql2. ${advice}`.trimEnd(),
   )
 }
 

@@ -122,6 +122,21 @@ test('a cache is a URL, an open client or an object, in either spelling', () => 
   expect(resolve({ caches }).caches).toEqual(caches)
 })
 
+test('each kind of Redis that a cache may be is a location, with TLS too', () => {
+  for (const kind of ['redis', 'rediss', 'redis+cluster', 'rediss+cluster', 'redis+sentinel', 'rediss+sentinel']) {
+    const url = `${kind}://h:1/${kind.endsWith('sentinel') ? 'master' : ''}`
+    expect(resolve({ caches: { default: url } }).caches['default']).toMatchObject({ location: url })
+    expect(settingsFromEnv({ CACHE_URL: url }).caches).toMatchObject({ default: { location: url } })
+  }
+})
+
+test("what Django's dictionary of a cache has besides, and sessions have no use for, is taken", () => {
+  const BACKEND = 'django.core.cache.backends.locmem.LocMemCache'
+  const others = { LOCATION: 'unique', TIMEOUT: null, OPTIONS: { MAX_ENTRIES: 9 }, KEY_FUNCTION: 'app.keys.make' }
+  const { caches } = resolve({ CACHES: { default: { BACKEND, ...others } } })
+  expect(caches['default']).toMatchObject({ location: 'locmem:', keyPrefix: '' })
+})
+
 test('an engine whose place is not given is an error that names the setting', () => {
   expect(messageOf(() => resolve({ sessionEngine: 'cache' }))).toContain("The setting caches must have 'default'")
   const aliased = { SESSION_ENGINE: 'cached_db', SESSION_CACHE_ALIAS: 'sessions', CACHES: { default: 'locmem:' } }
@@ -258,6 +273,51 @@ const wrong: readonly (readonly [string, unknown, string, string])[] = [
     'Its BACKEND must be',
   ],
   ['DATABASES', { default: { ENGINE: 'django.db.backends.sqlite3' } }, "'sqlite:...'", "Django's dictionary"],
+  ['databases', { default: 'sqlite3:./tiger' }, "'mariadb://...'", "'sqlite3:' is none of them; did you mean sqlite:?"],
+  [
+    'databases',
+    { default: 'mysql2://u:tiger@h/d' },
+    "'mysql://...'",
+    "'mysql2:' is none of them; did you mean mysql:?",
+  ],
+  ['databases', { default: 'psql://u:tiger@h/d' }, "'postgres://...'", 'did you mean postgres:?'],
+  ['databases', { default: 'postgre://u:tiger@h/d' }, "'postgres://...'", 'did you mean postgres:?'],
+  ['databases', { default: './db.sqlite3' }, "'sqlite:...'", 'A path is written sqlite:./db.sqlite3'],
+  ['databases', { default: '/srv/site.db' }, "'sqlite:...'", 'A path is written sqlite:/srv/site.db'],
+  ['databases', { default: ':memory:' }, "'sqlite:...'", 'A path is written sqlite::memory:'],
+  ['caches', { default: 'valkey://u:tiger@h' }, "'redis://...'", "'valkey:' is none of them; did you mean redis:?"],
+  ['caches', { default: 'memcache://tiger' }, "'memcached://...'", 'did you mean memcached:?'],
+  ['caches', { default: { location: 'redis+clutser://tiger' } }, "'locmem:'", 'did you mean redis+cluster:?'],
+  ['caches', { default: { location: ['redis://tiger', 'memcached://b'] } }, 'an open client', 'must be alike'],
+  ['caches', { default: { location: [] } }, 'an open client', 'its location in its default is a list of 0'],
+  [
+    'caches',
+    { default: { location: 'memcached://h', keyprefix: 'tiger' } },
+    'an object with location',
+    "'keyprefix' is none of its keys (location, keyPrefix, version, codec); did you mean keyPrefix?",
+  ],
+  ['caches', { default: { location: 'locmem:', versoin: 2 } }, 'an open client', 'did you mean version?'],
+  ['caches', { default: { location: 'locmem:', versoin: undefined } }, 'an open client', 'did you mean version?'],
+  ['caches', { default: { locatoin: 'locmem:' } }, 'an open client', 'did you mean location?'],
+  ['caches', { default: {} }, 'an open client', 'its location in its default is undefined'],
+  [
+    'caches',
+    { default: { location: 'locmem:', 'redis://:tiger@h': 1 } },
+    'an open client',
+    'One of its keys is none of its keys',
+  ],
+  [
+    'CACHES',
+    { default: { BACKEND: 'django.core.cache.backends.locmem.LocMemCache', KEYPREFIX: 'p' } },
+    'an object with location',
+    'did you mean KEY_PREFIX?',
+  ],
+  [
+    'CACHES',
+    { default: { BACKEND: 'django.core.cache.backends.locmem.LocMemCache', keyPrefix: 'p' } },
+    'an object with location',
+    "'keyPrefix' is none of its keys (BACKEND, LOCATION, KEY_PREFIX, VERSION",
+  ],
   ['clock', 0, 'a function', 'the number 0'],
   ['random', 'random', 'a function (length, alphabet)', "'random'"],
 ]
@@ -400,6 +460,21 @@ test.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
     { sessionTouchAfter: 60, SESSION_COOKIE_AGE: 60 },
     ['sessionTouchAfter', 'SESSION_COOKIE_AGE'],
   ],
+  [
+    'a number of signed cookies, which nobody counts',
+    { SESSION_ENGINE: 'signed_cookies', sessionUserIndex: true, maxSessionsPerUser: 3 },
+    ['maxSessionsPerUser', "SESSION_ENGINE must be 'db'", 'revokeUser'],
+  ],
+  [
+    'a number of sessions that an own engine leaves in browsers',
+    { sessionEngine: { ...engineStub, stateless: true }, sessionUserIndex: true, maxSessionsPerUser: 3 },
+    ['maxSessionsPerUser', 'sessionEngine', 'nobody counts'],
+  ],
+  [
+    'lists of sessions of an own engine that keeps none',
+    { sessionEngine: { ...engineStub, name: 'mine' }, SESSION_USER_INDEX: true },
+    ['SESSION_USER_INDEX', 'sessionEngine', "'mine'", '`users`'],
+  ],
 ])('settings that contradict each other are refused: %s', (_, input, words) => {
   const message = messageOf(() => resolve(input))
   for (const word of words) expect(message).toContain(word)
@@ -417,6 +492,10 @@ test.each<Readonly<Record<string, unknown>>>([
   { sessionCookieSamesite: 'None', sessionCookieSecure: false },
   { sessionCookiePartitioned: true },
   { sessionEngine: 'memory', databases: {} },
+  { sessionEngine: 'signed_cookies', sessionUserIndex: true },
+  { sessionEngine: { ...engineStub, stateless: true }, sessionUserIndex: true },
+  { sessionEngine: { ...engineStub, users: {} }, sessionUserIndex: true, maxSessionsPerUser: 3 },
+  { sessionEngine: engineStub },
 ])('settings that agree are taken: %j', (input) => {
   expect(resolve(input)).toMatchObject(input)
 })

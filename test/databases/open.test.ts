@@ -13,6 +13,17 @@ test('what names no database is an error that says what does', () => {
   expect(() => openDatabase({}, UTC)).toThrow(/a pool of pg, postgres or mysql2/)
 })
 
+test.each([
+  ['sqlite3:./db.sqlite3', 'did you mean sqlite:?'],
+  ['mysql2://u:tiger@h/d', "'mysql2:' is none of them; did you mean mysql:?"],
+  ['./db.sqlite3', 'A path is written sqlite:./db.sqlite3'],
+  ['oracle://u:tiger@h/d', "'oracle:' is none of them"],
+  ['tiger', 'mariadb:'],
+])('a URL of another scheme is told the nearest one: %s', (source, words) => {
+  expect(() => openDatabase(source, UTC)).toThrow(words)
+  expect(() => openDatabase(source, UTC)).not.toThrow(/tiger/)
+})
+
 test('a database made by hand is taken as it is', () => {
   const own = { dialect: 'sqlite' } as Database
   expect(openDatabase(own, UTC)).toBe(own)

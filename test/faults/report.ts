@@ -1,6 +1,15 @@
 import { percentile } from './outcomes.js'
 import type { Finding } from './trial.js'
 
+/** How much of a finding must not be. */
+export function faultsOf({ tally, hasCrashed, complaints, recovery }: Finding): number {
+  return tally.forbidden.length + [hasCrashed, complaints !== '', !isBack(recovery)].filter(Boolean).length
+}
+
+function isBack(recovery: number): boolean {
+  return Number.isFinite(recovery)
+}
+
 /** A finding in one line, and a line for each sort of what must not be. */
 export function linesOf({
   tally,
@@ -31,6 +40,7 @@ export function linesOf({
   return [
     figures.join(' · '),
     ...samples.values(),
+    ...(isBack(recovery) ? [] : ['  NEVER BACK: no page was good again after the fault']),
     ...(complaints === '' ? [] : [`  the process: ${complaints.slice(0, 2000)}`]),
   ]
 }

@@ -8,53 +8,87 @@
  *
  * Several oracles may be named at once (`A,B`), and several stores; `all` is each of them. `--break lost`, `revive`, `silent`
  * or `volatile` takes a guard away, and the oracle must find that; `express-session-redis` is another library under the same
- * load. Ends with 1 where anything is found.
+ * load. Ends with 1 where anything is found, and with 2 where it is not understood what to ask.
  */
 import { parseArgs } from 'node:util'
+import { Misunderstood, namesOf, wholeNumber } from '../support/asked.js'
 import { engineNames } from '../support/engines.js'
 import { missingServer } from '../support/servers/index.js'
 import { type Breakage, breakages } from './broken.js'
-import { type OracleName, oracleNames, startTrial } from './oracles.js'
+import { type OracleName, type OracleOptions, oracleNames, startTrial } from './oracles.js'
 import { subjects } from './subjects.js'
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    ops: { type: 'string' },
-    clients: { type: 'string', default: '8' },
-    kills: { type: 'string', default: '3' },
-    seed: { type: 'string', default: '1' },
-    break: { type: 'string' },
-  },
-})
 
 /** How much is asked for where nobody says. */
 const OPS: Readonly<Record<OracleName, number>> = { A: 10_000, B: 10_000, revive: 1000, kill: 0 }
 
-process.exitCode = await main(positionals[0] ?? '', positionals.slice(1))
+const STORES = subjects.map(({ name }) => name)
+const BREAKAGES = [...breakages, 'volatile' as const]
 
-async function main(asked: string, names: readonly string[]): Promise<number> {
-  const oracles = oracleNames.filter((name) => asked === 'all' || asked.split(',').includes(name))
-  const chosen = subjects.filter(({ name }) =>
-    names.includes('all') ? engineNames.some((engine) => engine === name) : names.includes(name),
-  )
-  const breakage = [...breakages, 'volatile' as const].find((name) => name === values.break)
-  if (oracles.length === 0 || chosen.length === 0 || (values.break !== undefined && breakage === undefined)) {
+/** What is to be asked of what. */
+interface Asked {
+  readonly oracles: readonly OracleName[]
+  readonly stores: readonly string[]
+  readonly breakage: Breakage | 'volatile' | undefined
+  readonly ops: number | undefined
+  readonly sizes: Omit<OracleOptions, 'ops'>
+}
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: string[]): Promise<number> {
+  let asked: Asked
+  try {
+    asked = understand(args)
+  } catch (error) {
+    if (!(error instanceof Misunderstood)) throw error
+    console.error(error.message)
     console.error(`usage: npm run oracle -- ${oracleNames.join('|')}|all STORE... [--ops N] [--clients N] [--kills N]`)
-    console.error(`       [--seed N] [--break ${breakages.join('|')}|volatile]`)
-    console.error(`stores: ${subjects.map(({ name }) => name).join(', ')}, all`)
+    console.error(`       [--seed N] [--break ${BREAKAGES.join('|')}]`)
+    console.error(`stores: ${STORES.join(', ')}, all`)
     return 2
   }
   let faults = 0
-  for (const { name } of chosen) faults += await ask(name, oracles, breakage)
+  for (const store of asked.stores) faults += await ask(store, asked)
   return faults === 0 ? 0 : 1
 }
 
-async function ask(
-  name: string,
-  oracles: readonly OracleName[],
-  breakage: Breakage | 'volatile' | undefined,
-): Promise<number> {
+function understand(args: string[]): Asked {
+  const { values, positionals } = parsed(args)
+  const [names = '', ...stores] = positionals
+  const [oracles, chosen] = [namesOf('oracle', names.split(','), oracleNames), namesOf('store', stores, STORES)]
+  return {
+    oracles,
+    // Other libraries are asked by name only.
+    stores: stores.includes('all') ? engineNames : chosen,
+    breakage: values.break === undefined ? undefined : namesOf('breakage', [values.break], BREAKAGES)[0],
+    ops: values.ops === undefined ? undefined : wholeNumber('ops', values.ops, 1),
+    sizes: {
+      clients: wholeNumber('clients', values.clients, 1),
+      kills: wholeNumber('kills', values.kills, 1),
+      seed: wholeNumber('seed', values.seed, 0),
+    },
+  }
+}
+
+function parsed(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        ops: { type: 'string' },
+        clients: { type: 'string', default: '8' },
+        kills: { type: 'string', default: '3' },
+        seed: { type: 'string', default: '1' },
+        break: { type: 'string' },
+      },
+    })
+  } catch (error) {
+    throw new Misunderstood((error as Error).message)
+  }
+}
+
+async function ask(name: string, { oracles, breakage, ops, sizes }: Asked): Promise<number> {
   const subject = subjects.find((each) => each.name === name)
   if (subject === undefined) throw new Error(`No store is called ${name}.`)
   const missing = (await Promise.all(subject.servers.map((server) => missingServer(server)))).find(Boolean)
@@ -70,12 +104,7 @@ async function ask(
       console.log(`${name} kill: it keeps nothing when it ends, and does not say so.`)
       continue
     }
-    const finding = await trial.ask(oracle, {
-      ops: Number(values.ops ?? OPS[oracle]),
-      clients: Number(values.clients),
-      kills: Number(values.kills),
-      seed: Number(values.seed),
-    })
+    const finding = await trial.ask(oracle, { ops: ops ?? OPS[oracle], ...sizes })
     const [figure, ...rest] = finding.lines
     console.log(`${figure} (${oracle}, ${name})`)
     for (const line of rest) console.log(`  ${line}`)

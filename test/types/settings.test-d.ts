@@ -1,4 +1,7 @@
 // Compiled, never run: each line below an `@ts-expect-error` must not compile, and every other line must.
+import { Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
+import { locmem } from '../../src/caches/locmem.js'
 import type { DjangoName, ResolvedSettings, Settings, SettingsInput } from '../../src/core/settings.js'
 import { defineSettings, resolveSettings } from '../../src/core/settings-input.js'
 import type { SessionEngine } from '../../src/core/types.js'
@@ -19,6 +22,23 @@ defineSettings({
   MESSAGE_TAGS: { 40: 'danger' },
   PBKDF2_ITERATIONS: 1000,
   SECURE_PROXY_SSL_HEADER: ['HTTP_X_FORWARDED_PROTO', 'https'],
+})
+defineSettings({
+  CACHES: {
+    default: {
+      BACKEND: 'django.core.cache.backends.redis.RedisCache',
+      LOCATION: 'redis://h',
+      TIMEOUT: 300,
+      OPTIONS: {},
+    },
+    own: { location: ['memcached://a', 'memcached://b'], keyPrefix: 'shop', version: 2, codec: 'json' },
+    url: 'redis://h',
+    client: createClient(),
+    cluster: createCluster({ rootNodes: [] }),
+    ioredis: new Redis(),
+    cache: locmem(),
+    named: { location: createClient() },
+  },
 })
 defineSettings({
   csrfFailureView: (request: { readonly url: string }, reason) => ({
@@ -50,6 +70,12 @@ defineSettings({ sessionCookieName: null })
 defineSettings({ middleware: ['csfr'] })
 // @ts-expect-error no hasher of that name
 defineSettings({ passwordHashers: ['md5'] })
+// @ts-expect-error a slip in a key of a cache
+defineSettings({ caches: { default: { location: 'locmem:', keyprefix: 'shop' } } })
+// @ts-expect-error a slip in a key of a cache in Django's spelling
+defineSettings({ CACHES: { default: { BACKEND: 'django.core.cache.backends.locmem.LocMemCache', KEYPREFIX: 'shop' } } })
+// @ts-expect-error a cache without a location
+defineSettings({ caches: { default: { keyPrefix: 'shop' } } })
 // @ts-expect-error half an engine
 defineSettings({ sessionEngine: { name: 'half', synchronous: true, load: () => null } })
 
