@@ -57,7 +57,7 @@ function engineWithoutList(settings: ResolvedSettings, spell: Speller): void {
   const named = spell('sessionEngine')
   if (isStateless && maxSessionsPerUser !== null) {
     refuse(
-      `${spell('maxSessionsPerUser')} cannot be kept: sessions of this ${named} are in browsers alone, where nobody counts them. ${named} must be 'db', 'cache', 'cached_db', 'file' or 'memory'; without it, 'revokeUser' still ends all sessions of a user.`,
+      `${spell('maxSessionsPerUser')} needs a ${named} that keeps sessions ('db', 'cache', 'cached_db', 'file' or 'memory'): these are in browsers alone, where nobody counts them. Leave it null: sessions.revokeUser still ends all of a user's.`,
     )
   }
   if (sessionUserIndex && isOwn && !isStateless && sessionEngine.users === undefined) {

@@ -38,7 +38,7 @@ export const database: Rule<string | object> = secret(
     'text',
     (value) => {
       if (typeof value === 'string') {
-        const isKnown = databaseSchemes.known.includes(schemeOf(value)) && /:[^\0]+$/.test(value)
+        const isKnown = databaseSchemes.known.includes(schemeOf(value)) && /^[^:]+:[^\0]+$/.test(value)
         return isKnown ? value : new Refusal(value, schemeAdvice(value, databaseSchemes))
       }
       if ((typeof value !== 'object' && typeof value !== 'function') || value === null || Array.isArray(value)) {
@@ -196,7 +196,7 @@ function refusedLocation(where: unknown): Refusal | null {
     return refused(typeof wrong === 'string' ? schemeAdvice(wrong, cacheSchemes) : '')
   }
   if (urls.length === 0) return refused('')
-  const isOfOneKind = new Set(urls.map(schemeOf)).size === 1
+  const isOfOneKind = new Set(urls.map(schemeOf)).size < 2
   return isOfOneKind ? null : refused('All its URLs must be alike in what is before the colon: a cache is of one kind.')
 }
 

@@ -47,7 +47,7 @@ export function schemeAdvice(url: string, { known, elsewhere, path }: Schemes): 
   if (path?.test(url)) return `A path is written ${known[0]}:${url}`
   const scheme = schemeOf(url)
   const meant = Object.hasOwn(elsewhere, scheme) ? elsewhere[scheme] : undefined
-  if (known.includes(scheme) || scheme.length > 24 || !/^[^:]+:(?:\/\/|\.)/.test(url)) return ''
+  if (known.includes(scheme) || !/^[^:]+:(?:\/\/|\.)/.test(url)) return ''
   const nearest = meant === undefined ? nearestName(scheme, known) : `did you mean ${meant}?`
   return `'${scheme}:' is none of them; ${nearest.replace(/[?.]$/, ':$&')}`
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import Driver from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli/run.js'
+import { openDatabase } from '../../src/databases/open.js'
 import {
   missingServer,
   startMariadb,
@@ -117,6 +118,14 @@ test('what a driver says of a host is not shown where it is a part of the passwo
   }
 })
 
+test('an error of a setting is told as it is, without advice about servers', async () => {
+  const { code, err } = await sojourn(['check'], { SESSION_STORE_TIMEOUT: 'soon' })
+  expect([code, err]).toEqual([
+    1,
+    expect.stringMatching(/SESSION_STORE_TIMEOUT must be .*, but it is the text 'soon'\.$/),
+  ])
+})
+
 test('check does not wait for ever where nothing is said', async () => {
   const silent = createServer((socket) => socket.on('error', () => undefined))
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
@@ -141,6 +150,11 @@ for (const name of ['postgres', 'mariadb'] as const) {
       for (const SESSION_ENGINE of ['db', 'signed_cookies']) {
         expect(await sojourn(['check'], { ...env, SESSION_ENGINE })).toMatchObject({ code: 0, err: '' })
       }
+      const database = openDatabase(server.url, { useTz: true, timeZone: 'UTC' })
+      await database.execute('DROP TABLE sojourn_session')
+      await database.close()
+      expect((await sojourn(['check'], env)).err).toContain(MIGRATE)
+      expect(await sojourn(['check'], { DATABASE_URL: server.url })).toMatchObject({ code: 0, err: '' })
       const elsewhere = await sojourn(['check'], { DATABASE_URL: `${server.url}_none` })
       expect(elsewhere).toMatchObject({ code: 1, err: expect.stringContaining('no database of that name') })
     })

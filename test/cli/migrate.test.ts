@@ -53,6 +53,7 @@ test.each([
   ['postgres://shop:SEC?RET@h/shop', 'a postgres: database'],
   ['postgres://shop:SEC/RET@h/shop', 'a postgres: database'],
   ['postgres://shop:12#SECRET@h/shop', 'a postgres: database'],
+  ['postgres://shop:12/SECRET@h', 'a postgres: database'],
   ['postgres://shop:12/SECRET@h/shop', 'a postgres: database'],
   ['postgres://shop:12?SECRET@h/shop', 'a postgres: database'],
   ['postgres:shop:SECRET@h', 'a postgres: database'],

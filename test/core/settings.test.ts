@@ -137,6 +137,10 @@ test("what Django's dictionary of a cache has besides, and sessions have no use 
   expect(caches['default']).toMatchObject({ location: 'locmem:', keyPrefix: '' })
 })
 
+test('a list of no locations is not said to be one of several kinds', () => {
+  expect(messageOf(() => resolve({ caches: { default: { location: [] } } }))).toMatch(/is a list of 0\.$/)
+})
+
 test('an engine whose place is not given is an error that names the setting', () => {
   expect(messageOf(() => resolve({ sessionEngine: 'cache' }))).toContain("The setting caches must have 'default'")
   const aliased = { SESSION_ENGINE: 'cached_db', SESSION_CACHE_ALIAS: 'sessions', CACHES: { default: 'locmem:' } }
@@ -285,6 +289,9 @@ const wrong: readonly (readonly [string, unknown, string, string])[] = [
   ['databases', { default: './db.sqlite3' }, "'sqlite:...'", 'A path is written sqlite:./db.sqlite3'],
   ['databases', { default: '/srv/site.db' }, "'sqlite:...'", 'A path is written sqlite:/srv/site.db'],
   ['databases', { default: ':memory:' }, "'sqlite:...'", 'A path is written sqlite::memory:'],
+  ['databases', { default: 'tiger:tiger@h/d' }, "'sqlite:...'", 'its default is a text'],
+  ['databases', { default: 'sqlite:' }, "'sqlite:...'", 'its default is a text'],
+  ['databases', { default: 'sqlite:a\0b:c' }, "'sqlite:...'", 'its default is a text'],
   ['caches', { default: 'valkey://u:tiger@h' }, "'redis://...'", "'valkey:' is none of them; did you mean redis:?"],
   ['caches', { default: 'memcache://tiger' }, "'memcached://...'", 'did you mean memcached:?'],
   ['caches', { default: { location: 'redis+clutser://tiger' } }, "'locmem:'", 'did you mean redis+cluster:?'],
@@ -463,7 +470,7 @@ test.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
   [
     'a number of signed cookies, which nobody counts',
     { SESSION_ENGINE: 'signed_cookies', sessionUserIndex: true, maxSessionsPerUser: 3 },
-    ['maxSessionsPerUser', "SESSION_ENGINE must be 'db'", 'revokeUser'],
+    ['maxSessionsPerUser', "a SESSION_ENGINE that keeps sessions ('db'", 'revokeUser'],
   ],
   [
     'a number of sessions that an own engine leaves in browsers',
@@ -474,6 +481,11 @@ test.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
     'lists of sessions of an own engine that keeps none',
     { sessionEngine: { ...engineStub, name: 'mine' }, SESSION_USER_INDEX: true },
     ['SESSION_USER_INDEX', 'sessionEngine', "'mine'", '`users`'],
+  ],
+  [
+    'lists of sessions of an own engine without a name',
+    { sessionEngine: engineStub, sessionUserIndex: true },
+    ['this one has no `users`'],
   ],
 ])('settings that contradict each other are refused: %s', (_, input, words) => {
   const message = messageOf(() => resolve(input))
