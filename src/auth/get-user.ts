@@ -64,7 +64,7 @@ function withHash({ state }: Scope, part: AuthPart, user: User): MaybePromise<Us
   if (key === 'current') return user
   if (key === null) return chain(commit.flush(state), () => null)
   // Nothing can be sent any more: the next request will do it.
-  if (state.sealed) return user
+  if (state.held) return user
   state.put(SESSION_HASH, part.hashes.of(user))
   return chain(commit.cycleKey(state), () => user)
 }

@@ -36,8 +36,8 @@ export function loginScope(scope: Scope, user: User, path?: string): MaybePromis
   const entered = chain(commit.load(state), () => {
     const cycled = takeOver(state, backend.path, String(user.id), part.hashes.of(user))
     part.visitor(scope).found(String(user.id), user)
-    scope.loggedIn(user)
-    return chain(cycled, () => chain(keepToLimit(scope, String(user.id)), () => backend.loggedIn?.(user)))
+    scope.loggedIn()
+    return chain(cycled, () => chain(keepToLimit(scope, String(user.id)), () => noted(scope, backend, user)))
   })
   return part.await(scope, entered)
 }
@@ -74,13 +74,28 @@ const LONGEST_PAUSE = 100
 /** Milliseconds of what counts as one moment. */
 const JUST_NOW = 10_000
 
-/** Ends the user's other sessions, or this one, where there are more than `maxSessionsPerUser`. */
+function noted({ site, request }: Scope, backend: UserBackend, user: User): MaybePromise<void> {
+  site.emit('user_logged_in', { user, request })
+  return backend.loggedIn?.(user)
+}
+
+/**
+ * Ends the user's other sessions, or this one, where there are more than `maxSessionsPerUser`. This one also where that cannot be told: a store
+ * that fails lets nobody in beyond the limit.
+ */
 function keepToLimit({ site, state }: Scope, user: string): MaybePromise<void> {
   const { maxSessionsPerUser: limit, maxSessionsPerUserPolicy: policy } = site.settings
   if (limit === null) return
-  if (policy === 'reject') return enterOrLeave(site, state, user, limit)
-  const evicted = chain(commit.saveNow(state), () => site.sessions.evict(user, limit, state.key))
-  return chain(evicted, (isOver) => (isOver ? commit.interrupt(state) : undefined))
+  const kept = policy === 'reject' ? enterOrLeave(site, state, user, limit) : enterAndEvict(site, state, user, limit)
+  return kept.catch(async (error: unknown) => {
+    if (state.key !== null) await commit.flush(state)
+    throw error
+  })
+}
+
+async function enterAndEvict({ sessions }: Site, state: SessionState, user: string, limit: number): Promise<void> {
+  await commit.saveNow(state)
+  if (await sessions.evict(user, limit, state.key)) commit.interrupt(state)
 }
 
 /**
@@ -98,7 +113,6 @@ async function enterOrLeave(site: Site, state: SessionState, user: string, limit
     await commit.withdraw(state)
     await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_PAUSE))
   }
-  await commit.flush(state)
   throw new TooManySessions(limit)
 }
 

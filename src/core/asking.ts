@@ -4,7 +4,7 @@ import { FairTimeout } from './fair-timeout.js'
 import { isPromise } from './maybe.js'
 import type { MaybePromise, SiteEvents } from './types.js'
 
-/** A store is slow that takes this share of an operation's deadline, and a save may then take so many deadlines in all. */
+/** A store is slow that takes this share of an operation's deadline to answer, or to fail; a save may then take so many deadlines in all. */
 const SLOW = 0.15
 const SAVE_SHARE = 1.2
 
@@ -15,6 +15,8 @@ export class Asking {
   readonly #breaker: Breaker
   /** Milliseconds that an operation may take. */
   readonly #patience: number
+  /** What the store failed with, for whoever is told that it is down. */
+  #lastCause: unknown
   /** Milliseconds that operations took of late, the last one for a quarter of it. */
   #pace = 0
 
@@ -44,7 +46,7 @@ export class Asking {
     if (until !== Number.POSITIVE_INFINITY && performance.now() > until)
       throw this.#unavailable(operation, new Error('it was too slow for so many writers'))
     const breaker = this.#breaker
-    if (!breaker.admits()) throw this.#unavailable(operation, new Error('it did not answer of late'))
+    if (!breaker.admits()) throw this.#unavailable(operation, this.#lastCause)
     const { successes } = breaker
     let answer: MaybePromise<T>
     try {
@@ -78,7 +80,9 @@ export class Asking {
         },
         (error: unknown) => {
           timeout.clear()
-          if (!isLate) reject(this.#failed(operation, error, successes, false))
+          // Drivers that give up by themselves do so before we would.
+          const waited = performance.now() - began > this.#patience * SLOW
+          if (!isLate) reject(this.#failed(operation, error, successes, waited))
         },
       )
     })
@@ -91,6 +95,7 @@ export class Asking {
       return cause
     }
     this.#breaker.failed(successes, waited)
+    this.#lastCause = cause
     const error = this.#unavailable(operation, cause)
     this.#noticed({ engine: this.#name, operation, error })
     return error

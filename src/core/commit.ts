@@ -5,7 +5,7 @@ import { apply, type Delta, delta, NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
 import { patiently } from './turns.js'
 import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
-import { isUnknown, noteFor, userOf, withLogin } from './user-mark.js'
+import { isUnderOtherKey, noteFor, userOf, withLogin } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
 const TRIES = 100
@@ -361,17 +361,17 @@ function notedRecord(
   return { record: { cells, expires: record.expires }, entry: { ...note.entry, ...details, expires: record.expires } }
 }
 
-/** Whether the index of users' sessions has to be told of a session that was only read: Django gave it its key, or another end. */
+/** Whether the index of users' sessions has to be told of a session that was only read: its key is one that Django gave it. */
 export function isUnnoted({ store, key, phase, baseline, unavailable }: SessionState): boolean {
   if (!store.settings.sessionUserIndex || key === null || phase !== 'loaded' || unavailable !== null) return false
-  return !store.engine.stateless && isUnknown(baseline, key, store.clock())
+  return !store.engine.stateless && isUnderOtherKey(baseline, key)
 }
 
 /** What ends with a session: its place in the index. */
 function forget({ store }: SessionState, cells: Cells, key: string): MaybePromise<void> {
   if (!store.settings.sessionUserIndex || store.engine.stateless) return
   const user = userOf(cells)
-  return user === null ? undefined : store.index.remove(user, key)
+  return user === null ? undefined : store.index.remove(user, [key])
 }
 
 function recordOf(state: SessionState): SessionRecord {

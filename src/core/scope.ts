@@ -141,10 +141,9 @@ export class Scope {
     return this.#kept?.get(part) as T | undefined
   }
 
-  /** A user has just logged in: forms' tokens are renewed, listeners are told. */
-  loggedIn(user: unknown): void {
+  /** A user is logging in: forms' tokens are renewed. */
+  loggedIn(): void {
     for (const part of this.site.parts) part.loggedIn?.(this)
-    this.site.emit('user_logged_in', { user, request: this.request })
   }
 
   /**

@@ -378,12 +378,12 @@ export class SessionState {
     this.forget()
   }
 
-  /** The same session once more, for a transaction. */
-  twin(): SessionState {
+  /** The same session once more, for a transaction; `isLate` for one that began when nobody could be told of a new key any more. */
+  twin(isLate: boolean): SessionState {
     const own = new SessionState(this.store, this.key)
     own.transacting = true
     own.inTurn = true
-    own.sealed = this.sealed
+    own.sealed = this.sealed || isLate
     own.visitor = this.visitor
     return own
   }

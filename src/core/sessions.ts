@@ -1,3 +1,4 @@
+import { StoreUnavailable } from '../errors.js'
 import { base64url, saltedHmac } from '../wire/crypto.js'
 import { type ClearOptions, clearExpired, clearIndex } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
@@ -85,6 +86,9 @@ export class Sessions {
   async forUser(user: string | number): Promise<UserSession[]> {
     const entries = await this.#store.index.of(String(user))
     const alive = await Promise.all(entries.map((entry) => this.#isAlive(entry)))
+    const settled = this.#store.clock() - BEING_MADE
+    const gone = entries.filter(({ created }, at) => !alive[at] && created < settled).map(({ key }) => key)
+    await this.#unlist(String(user), gone)
     // With the key where all else is alike, so that logins of one moment agree on who comes last.
     return entries
       .filter((_, at) => alive[at])
@@ -104,7 +108,9 @@ export class Sessions {
   async revoke(session: UserSession | string): Promise<boolean> {
     const key = typeof session === 'string' ? session : UserSession.entryOf(session).key
     const user = typeof session === 'string' ? await this.#userOf(key) : UserSession.entryOf(session).user
-    return this.#end(user, key)
+    const isEnded = await this.#end(key)
+    if (isEnded && user !== null && this.#store.settings.sessionUserIndex) await this.#unlist(user, [key])
+    return isEnded
   }
 
   /**
@@ -121,8 +127,10 @@ export class Sessions {
       const others = entries.map(({ key }) => key).filter((key) => key !== spared && (looks.get(key) ?? 0) < LOOKS)
       if (others.length === 0) break
       for (const key of others) looks.set(key, (looks.get(key) ?? 0) + 1)
-      const results = await Promise.all(others.map((key) => this.#end(String(user), key)))
+      const results = await Promise.all(others.map((key) => this.#end(key)))
       ended += results.filter(Boolean).length
+      const over = others.filter((key, at) => results[at] || looks.get(key) === LOOKS)
+      await this.#unlist(String(user), over)
     }
     return ended
   }
@@ -139,23 +147,36 @@ export class Sessions {
 
   /** Whether a signed cookie of this user is from before `revokeUser`. */
   isCutOff(user: string, cells: Cells): MaybePromise<boolean> {
-    if (this.#cutoffs === null) return false
-    return chain(this.#cutoffs.of(user), (moment) => moment !== null && loginOf(cells) <= moment)
+    const cutoffs = this.#cutoffs
+    if (cutoffs === null) return false
+    return chain(
+      this.#store.ask('cutoff', () => cutoffs.of(user)),
+      (moment) => moment !== null && loginOf(cells) <= moment,
+    )
   }
 
   async #cutOff(user: string, except: object | undefined): Promise<number> {
-    if (this.#cutoffs === null) throw noIndexKept()
+    const cutoffs = this.#cutoffs
+    if (cutoffs === null) throw noIndexKept()
     const moment = Math.floor(this.#store.clock())
-    await this.#cutoffs.put(user, moment)
+    await this.#store.ask('cutoff', () => cutoffs.put(user, moment))
     const spared = except === undefined ? undefined : findScope(except)?.state
     spared?.put(MARK_KEY, loginMark(moment + 1))
     return 0
   }
 
-  async #isAlive({ key, user, created }: IndexEntry): Promise<boolean> {
-    if ((await this.#userOf(key)) === user) return true
-    if (created < this.#store.clock() - BEING_MADE) await this.#store.index.remove(user, key)
-    return false
+  async #isAlive({ key, user }: IndexEntry): Promise<boolean> {
+    return (await this.#userOf(key)) === user
+  }
+
+  /** Forgets sessions that are over. Where the list cannot be changed they are over all the same, and are found to be so the next time. */
+  async #unlist(user: string, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return
+    try {
+      await this.#store.index.remove(user, keys)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+    }
   }
 
   async #userOf(key: string): Promise<string | null> {
@@ -163,12 +184,9 @@ export class Sessions {
     return loaded === null ? null : userOf(loaded.cells)
   }
 
-  async #end(user: string | null, key: string): Promise<boolean> {
+  async #end(key: string): Promise<boolean> {
     if (this.#store.engine.stateless) throw noIndex(this.#store.engine.name)
-    const outcome = await this.#store.delete(key)
-    const isListed = this.#store.settings.sessionUserIndex && user !== null
-    if (outcome === 'deleted' && isListed) await this.#store.index.remove(user, key)
-    return outcome === 'deleted'
+    return (await this.#store.delete(key)) === 'deleted'
   }
 
   #idOf(key: string): string {

@@ -134,6 +134,11 @@ export class Store {
     return this.#wellFormed(key) ? this.#asking.ask('delete', () => this.engine.delete(key, expected)) : 'missing'
   }
 
+  /** Asks another store of the site's as this one: under the same deadline, with the same errors. */
+  ask<T>(operation: string, run: () => MaybePromise<T>): MaybePromise<T> {
+    return this.#asking.ask(operation, run)
+  }
+
   exists(key: string): MaybePromise<boolean> {
     return this.#wellFormed(key) ? this.#asking.ask('exists', () => this.engine.exists(key)) : false
   }
@@ -150,7 +155,7 @@ export class Store {
           (gone) => this.#end(gone),
         ),
       of: (user) => this.#asking.ask('index', () => users.of(user)),
-      remove: (user, key) => this.#asking.ask('index', () => users.remove(user, key)),
+      remove: (user, keys) => this.#asking.ask('index', () => users.remove(user, keys)),
     }
   }
 

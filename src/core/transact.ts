@@ -24,13 +24,14 @@ class Thrown {
  */
 export function transact<R>(state: SessionState, run: Run<R>): Promise<R> {
   if (state.transacting) throw new NestedTransact()
-  if (state.held) refuseNew(state)
+  const isLate = state.held
+  if (isLate) refuseNew(state)
   const { generation } = state
   let thrown: Thrown | null = null
   const queued = queue(state, 'transact', async () => {
     try {
       if (generation !== state.generation) throw new SessionInterrupted()
-      return await begin(state, run)
+      return await begin(state, run, isLate)
     } catch (error) {
       if (!(error instanceof Thrown)) throw error
       thrown = error
@@ -51,7 +52,7 @@ function refuseNew({ key, store }: SessionState): void {
   if (key === null || store.engine.stateless) throw new SessionSealed()
 }
 
-async function begin<R>(state: SessionState, run: Run<R>): Promise<R> {
+async function begin<R>(state: SessionState, run: Run<R>, isLate: boolean): Promise<R> {
   const isFresh = state.phase === 'unread'
   await load(state)
   state.noticeNested()
@@ -60,13 +61,15 @@ async function begin<R>(state: SessionState, run: Run<R>): Promise<R> {
   if (isAhead) await save(state)
   const { key, store } = state
   if (state.sealed) refuseNew(state)
-  return key === null ? once(state, run) : store.turns.take(key, () => again(state, key, run, isFresh || isAhead))
+  return key === null
+    ? once(state, run)
+    : store.turns.take(key, () => again(state, key, run, isFresh || isAhead, isLate))
 }
 
 /** Nobody knows this session yet, so nobody can be faster. */
 async function once<R>(state: SessionState, run: Run<R>): Promise<R> {
   const { generation } = state
-  const own = state.twin()
+  const own = state.twin(false)
   try {
     const result = await attempt(own, run)
     if (own.unsaved && !own.isEmpty()) await save(own)
@@ -78,11 +81,11 @@ async function once<R>(state: SessionState, run: Run<R>): Promise<R> {
   }
 }
 
-async function again<R>(state: SessionState, key: string, run: Run<R>, isFresh: boolean): Promise<R> {
+async function again<R>(state: SessionState, key: string, run: Run<R>, isFresh: boolean, isLate: boolean): Promise<R> {
   const { generation } = state
   for (let tries = 1; tries <= TRIES; tries++) {
     if (generation !== state.generation) throw new SessionInterrupted()
-    const own = state.twin()
+    const own = state.twin(isLate)
     if (isFresh && tries === 1) own.rebase(state.baseline, state.version)
     else await load(own)
     if (own.key === null) throw new SessionInterrupted()

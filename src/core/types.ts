@@ -77,7 +77,8 @@ export interface SessionIndex {
   put(entry: IndexEntry): MaybePromise<readonly string[]>
   /** All that is noted of a user; sessions that have ended may be among them. */
   of(user: string): MaybePromise<readonly IndexEntry[]>
-  remove(user: string, key: string): MaybePromise<void>
+  /** Forgets these sessions of a user, all at once. */
+  remove(user: string, keys: readonly string[]): MaybePromise<void>
   /** Forgets, little by little, what is noted of sessions that are gone. Absent where the store does so by itself. */
   sweep?(now: number): Sweep
 }

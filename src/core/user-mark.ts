@@ -25,14 +25,9 @@ export function userOf(cells: Cells): string | null {
   return typeof id === 'string' || typeof id === 'number' ? String(id) : null
 }
 
-/**
- * Whether somebody is logged in, and the index knows this session by another key, or not at all, or takes it for over: a Django
- * beside has moved its end.
- */
-export function isUnknown(cells: Cells, key: string, now: number): boolean {
-  if (!cells.has(USER_KEY)) return false
-  const [, start, , , end] = MARK.exec(cells.get(MARK_KEY) ?? '') ?? []
-  return start !== key.slice(0, KEY_CHARACTERS) || Number(end) <= now / 1000 + SEEN_AGAIN
+/** Whether somebody is logged in, and the index knows this session by another key or not at all. */
+export function isUnderOtherKey(cells: Cells, key: string): boolean {
+  return cells.has(USER_KEY) && MARK.exec(cells.get(MARK_KEY) ?? '')?.[1] !== key.slice(0, KEY_CHARACTERS)
 }
 
 /** What is to be noted of a session before it is stored under this key. */

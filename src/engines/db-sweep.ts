@@ -73,18 +73,19 @@ export class DbSweep implements Sweep {
     return rows
   }
 
-  next(limit: number): MaybePromise<number> {
-    return chain(this.#from ?? this.#first(), (from) => {
-      if (from >= this.#end) return 0
-      return chain(this.#edge(from, limit), (edge) =>
-        chain(this.#statements.clear.run(this.#value(from), this.#value(edge)), (rows) => {
-          this.#from = edge
-          this.#intoFile(rows)
-          // Rows that somebody else deleted meanwhile are no reason to stop.
-          return rows === 0 && edge < this.#end ? this.next(limit) : rows
-        }),
-      )
-    })
+  async next(limit: number): Promise<number> {
+    let from = this.#from ?? (await this.#first())
+    while (from < this.#end) {
+      const edge = await this.#edge(from, limit)
+      const rows = await this.#statements.clear.run(this.#value(from), this.#value(edge))
+      from = edge
+      this.#from = from
+      this.#intoFile(rows)
+      if (rows > 0) return rows
+      // Of these rows all stay, or somebody else has deleted them: no reason to stop, but visitors shall come between.
+      await new Promise((resolve) => setTimeout(resolve))
+    }
+    return 0
   }
 
   /**

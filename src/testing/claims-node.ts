@@ -112,6 +112,13 @@ export const answering: Claims = {
     assert.equal((await alice.get('/late')).text, 'head 1 session_sealed')
   },
 
+  'nor can a transaction give a session a key that its visitor would not hear of': async ({ visitor }) => {
+    const alice = visitor()
+    await alice.get('/write')
+    assert.equal((await alice.get('/late-key')).text, 'head session_sealed')
+    assert.equal((await alice.get('/late')).text, 'head 1 session_sealed')
+  },
+
   'a transaction saves at once, so it may come after the head has left': async ({ visitor }) => {
     const alice = visitor()
     await alice.get('/write')

@@ -128,6 +128,12 @@ export function nodePages(gates: Gates, made: Made): App['node'] {
         response.end(`${read} ${(error as { code: string }).code}`)
       }
     },
+    '/late-key': async (request, response) => {
+      request.session.a = 1
+      response.write('head ')
+      const given = await request.session.transact((session) => session.cycleKey()).then(() => 'a new key', codeIn)
+      response.end(given)
+    },
     '/late-again': (request, response) => {
       request.session.a = 1
       response.write('head ')
@@ -168,12 +174,16 @@ export function nodePages(gates: Gates, made: Made): App['node'] {
   return (request, response) => pages[new URL(request.url ?? '/', 'http://localhost').pathname]?.(request, response)
 }
 
+function codeIn(error: unknown): string {
+  return String((error as { code?: unknown }).code)
+}
+
 /** The code of the error that something throws. */
 function codeOf(run: () => unknown): unknown {
   try {
     return run()
   } catch (error) {
-    return (error as { code?: unknown }).code
+    return codeIn(error)
   }
 }
 

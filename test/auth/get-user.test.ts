@@ -65,6 +65,17 @@ describe('a session under an older secret key', () => {
     expect(await engine.exists(key)).toBe(false)
   })
 
+  test('keeps its key where the visitor could not hear of another one any more', async () => {
+    const { site, key, engine } = await shared()
+    const given = site({ secretKey: NEW, secretKeyFallbacks: [OLD] }).site
+    const { result } = await visit(given, { key }, (request, { state }) => {
+      state.held = true
+      return getUser(request)
+    })
+    expect(result?.username).toBe('ann')
+    expect(await engine.exists(key)).toBe(true)
+  })
+
   test('is not brought back when it is ended while it is taken over', async () => {
     const { site, key, engine, database } = await shared()
     const slow = site({ secretKey: NEW, secretKeyFallbacks: [OLD], database: slowly(database) }).site

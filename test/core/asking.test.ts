@@ -38,6 +38,23 @@ test('an error that is about the session says that the store is back', async () 
   expect(asking.ask('load', () => 1)).toBe(1)
 })
 
+test('a store is down whose driver gives up before we would', async () => {
+  const asking = new Asking('test', PATIENCE, () => undefined)
+  const givesUp = (ms: number) => (): Promise<never> =>
+    new Promise((_, reject) => setTimeout(() => reject(new Error('connect ETIMEDOUT')), ms))
+  for (const [ms, isDown] of [
+    [20, false],
+    [250, true],
+  ] as const) {
+    const asked = expect(asking.ask('load', givesUp(ms))).rejects.toBeInstanceOf(StoreUnavailable)
+    vi.advanceTimersByTime(ms)
+    await asked
+    const next = (): unknown => asking.ask('load', () => 1)
+    if (isDown) expect(next).toThrow(StoreUnavailable)
+    else expect(next()).toBe(1)
+  }
+})
+
 test('whoever may not write keeps nobody from reading', () => {
   const asking = new Asking('test', PATIENCE, () => undefined)
   const refuse = (): never => {

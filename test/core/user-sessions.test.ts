@@ -8,7 +8,7 @@ import { jsonCodec } from '../../src/codecs/json.js'
 import { signedCodec } from '../../src/codecs/signed.js'
 import type { UserSession } from '../../src/core/sessions.js'
 import type { SettingsInput } from '../../src/core/settings.js'
-import type { Loaded, SessionEngine, SessionIndex } from '../../src/core/types.js'
+import type { SessionEngine, SessionIndex } from '../../src/core/types.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { cacheEngine } from '../../src/engines/cache.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
@@ -16,7 +16,7 @@ import { fileEngine } from '../../src/engines/file.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { signedCookiesEngine } from '../../src/engines/signed-cookies.js'
 import { DbCutoffs } from '../../src/engines/user-index/cutoffs.js'
-import { ImproperlyConfigured, SessionInterrupted, TooManySessions } from '../../src/errors.js'
+import { ImproperlyConfigured, SessionInterrupted, StoreUnavailable, TooManySessions } from '../../src/errors.js'
 import { type TestClock, testClock } from '../../src/testing/clock.js'
 import { authSite, visit } from '../auth/site.js'
 import { SECRET, sqliteEngine } from '../support/sites.js'
@@ -215,6 +215,37 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     expect(await index.of(user)).toEqual([])
   })
 
+  test('end though their list cannot be changed, which is mended the next time', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const keys = [await enter(world, ann), await enter(world, ann)]
+    const index = world.engine.users as SessionIndex
+    const { remove } = index
+    index.remove = () => {
+      throw new Error('changed by others all the time')
+    }
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(2)
+    expect(await Promise.all(keys.map((key) => who(world, key)))).toEqual([undefined, undefined])
+    index.remove = remove
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(0)
+    expect(await index.of(String(ann.id))).toEqual([])
+  })
+
+  test('many of them are ended, and one change takes them off their list', async () => {
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    for (let i = 0; i < 150; i++) await enter(world, ann)
+    const index = world.engine.users as SessionIndex
+    const { remove } = index
+    const removed: number[] = []
+    index.remove = (user, keys) => {
+      removed.push(keys.length)
+      return remove.call(index, user, keys)
+    }
+    expect(await world.site.sessions.revokeUser(ann.id)).toBe(150)
+    expect([removed, await index.of(String(ann.id))]).toEqual([[150], []])
+  })
+
   test('are known for as long as they live, also those that are to live longer than others', async () => {
     const world = make({ sessionCookieAge: 1000 })
     const ann = await world.users.createUser('ann')
@@ -227,16 +258,16 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     expect(await who(world, key)).toBeUndefined()
   })
 
-  test('are known again after a visit, where a Django has moved their end', async () => {
-    const world = make({ sessionCookieAge: 1000 })
+  test('end when they end, however often they are read', async () => {
+    const world = make({ sessionCookieAge: 600 })
     const ann = await world.users.createUser('ann')
     const key = await enter(world, ann)
-    const { cells, version } = (await world.engine.load(key)) as Loaded
-    await world.engine.save(key, { cells, expires: world.clock() + 100_000_000 }, version)
-    world.clock.turn(990)
-    expect(await who(world, key)).toBe('ann')
-    world.clock.turn(500)
-    expect(await world.site.sessions.revokeUser(ann.id)).toBe(1)
+    for (let i = 0; i < 39; i++) {
+      world.clock.turn(15)
+      expect(await who(world, key)).toBe('ann')
+    }
+    world.clock.turn(15)
+    expect(await who(world, key)).toBeUndefined()
   })
 
   test('of whom there are too many to be listed, the one seen longest ago ends', async () => {
@@ -304,6 +335,25 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     Object.defineProperty(world.engine, 'users', { value: users })
     const { result } = await visit(world.site, { key: other }, (request) => getUser(request))
     expect(result?.username).toBe('ann')
+  })
+
+  test('where it cannot be told how many there are, nobody gets in, and nobody is told that somebody did', async () => {
+    const world = make({ maxSessionsPerUser: 1 })
+    const ann = await world.users.createUser('ann')
+    const index = world.engine.users as SessionIndex
+    const { of } = index
+    index.of = () => {
+      throw new Error('down')
+    }
+    const told: unknown[] = []
+    world.site.on('user_logged_in', (event) => told.push(event))
+    const { key } = await visit(world.site, {}, async (request) => {
+      await expect(Promise.resolve().then(() => login(request, ann))).rejects.toBeInstanceOf(StoreUnavailable)
+    }).catch(() => ({ key: undefined }))
+    index.of = of
+    expect([key, told, await world.site.sessions.count(ann.id)]).toEqual([undefined, [], 0])
+    await enter(world, ann)
+    expect(told).toHaveLength(1)
   })
 
   test('one too many ends the one that was seen longest ago', async () => {
@@ -426,6 +476,14 @@ describe('sessions of a user in signed cookies', () => {
     const key = await enter(world, ann)
     await world.site.sessions.revokeUser(ann.id)
     expect(await who(world, key)).toBeUndefined()
+  })
+
+  test('a database that fails is StoreUnavailable', async () => {
+    const { database } = sqliteEngine({})
+    const engine = signedCookiesEngine({ secretKey: SECRET })
+    const { site } = authSite({ sessionUserIndex: true, engine, cutoffs: new DbCutoffs(database) })
+    await database.execute('DROP TABLE sojourn_cutoff')
+    await expect(site.sessions.revokeUser(1)).rejects.toBeInstanceOf(StoreUnavailable)
   })
 
   test('the session that asks may stay', async () => {

@@ -158,7 +158,7 @@ describe('after login', () => {
     let after = ''
     const { response, scope } = await send(site, { cookie: `csrftoken=${secret}` }, (request) => {
       before = unmaskToken(getToken(request))
-      Scope.of(site, request)?.loggedIn({})
+      Scope.of(site, request)?.loggedIn()
       after = unmaskToken(getToken(request))
     })
     expect(after).not.toBe(before)

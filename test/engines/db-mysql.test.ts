@@ -245,7 +245,7 @@ test('sessions of a user are not those of another whose id the collation takes f
   await index.put({ user: 'ann', key: key('1'), ...rest })
   await index.put({ user: 'ANN', key: key('2'), ...rest })
   expect((await index.of('ann')).map((entry) => entry.key)).toEqual([key('1')])
-  await index.remove('ann', key('1'))
+  await index.remove('ann', [key('1')])
   expect(await index.of('ann')).toEqual([])
 })
 

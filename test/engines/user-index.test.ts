@@ -71,6 +71,20 @@ test('in a table: what is past its noted end goes, but for sessions that live on
   expect((await index.of('1')).map(({ key }) => key)).toEqual([living.key, young.key])
 })
 
+test('in a table: those that stay are passed over, however many', async () => {
+  const database = sqlite('sqlite::memory:')
+  await sessionTables(database)
+  await userIndexTables(database)
+  const index = new DbIndex(database)
+  const living = Array.from({ length: 50 }, (_, n) => entry(n, { expires: n + 1 }))
+  for (const each of [...living, entry(99, { expires: 99 })]) await index.put(each)
+  const insert = database.prepare('INSERT INTO django_session VALUES (?1, ?2, ?3)')
+  for (const { key } of living) await insert.run(key, '', database.fromMoment(clock() + 1e6))
+  const sweep = index.sweep(1000)
+  expect([await sweep.next(5), await sweep.next(5)]).toEqual([1, 0])
+  expect(await index.of('1')).toHaveLength(50)
+})
+
 test('in a table: those that are gone are forgotten little by little', async () => {
   const database = sqlite('sqlite::memory:')
   await sessionTables(database)

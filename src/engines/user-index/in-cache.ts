@@ -44,8 +44,9 @@ export class CacheIndex implements SessionIndex {
     )
   }
 
-  remove(user: string, key: string): MaybePromise<void> {
-    return this.#change(user, (entries) => entries.filter((entry) => entry.key !== key), 1)
+  remove(user: string, keys: readonly string[]): MaybePromise<void> {
+    const gone = new Set(keys)
+    return this.#change(user, (entries) => entries.filter(({ key }) => !gone.has(key)), 1)
   }
 
   #change(

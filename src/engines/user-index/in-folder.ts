@@ -33,13 +33,13 @@ export class FileIndex implements SessionIndex {
   of(user: string): readonly IndexEntry[] {
     const entries = this.#names(this.#folderOf(user)).flatMap((name) => this.#read(user, name))
     const now = this.#clock()
-    for (const { key, expires } of entries) if (expires + SLACK <= now) this.remove(user, key)
+    for (const { key, expires } of entries) if (expires + SLACK <= now) this.remove(user, [key])
     return entries.filter(({ expires }) => expires + SLACK > now)
   }
 
-  remove(user: string, key: string): void {
+  remove(user: string, keys: readonly string[]): void {
     const folder = this.#folderOf(user)
-    rmSync(join(folder, key), { force: true })
+    for (const key of keys) rmSync(join(folder, key), { force: true })
     try {
       rmdirSync(folder)
     } catch {
@@ -58,7 +58,7 @@ export class FileIndex implements SessionIndex {
           const { done, value } = await entries.next()
           if (done) break
           if (value.expires + SLACK > now) continue
-          this.remove(value.user, value.key)
+          this.remove(value.user, [value.key])
           cleared++
         }
         return cleared

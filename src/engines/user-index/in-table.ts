@@ -1,4 +1,4 @@
-import { chain } from '../../core/maybe.js'
+import { chain, inOrder } from '../../core/maybe.js'
 import type { IndexEntry, MaybePromise, SessionIndex, Sweep } from '../../core/types.js'
 import type { Database, Dialect, Row, Statement } from '../../databases/database.js'
 import { DbSweep } from '../db-sweep.js'
@@ -35,8 +35,9 @@ export class DbIndex implements SessionIndex {
     return chain(this.#statement('of').all(user), (rows) => rows.filter(({ user_id }) => user_id === user).map(entryOf))
   }
 
-  remove(user: string, key: string): MaybePromise<void> {
-    return chain(this.#statement('remove').run(key, user), () => undefined)
+  remove(user: string, keys: readonly string[]): MaybePromise<void> {
+    const remove = this.#statement('remove')
+    return inOrder(keys.map((key) => () => chain(remove.run(key, user), () => undefined)))
   }
 
   sweep(now: number): Sweep {
