@@ -217,6 +217,17 @@ test('what is changed after the head has left is an error, except by transact', 
   expect({ ...site.sessions.open(late?.sessionKey ?? null) }).toEqual({ a: 1, b: 2 })
 })
 
+test('a transaction that begins while the session is being stored gives it no key that nobody would hear of', async () => {
+  const { site } = setUp()
+  await keep(site)
+  const scope = Scope.open(site, {}, requestHead({ cookie: COOKIE }))
+  await scope.begin()
+  scope.state.held = true
+  await expect(scope.session.transact((session) => session.cycleKey())).rejects.toBeInstanceOf(SessionSealed)
+  await scope.session.transact((session) => session.set('b', 2))
+  expect({ ...site.sessions.open(KEY) }).toEqual({ a: 1, b: 2 })
+})
+
 test('a request without a middleware has no scope, and says so', () => {
   expect(() => scopeOf({})).toThrow(NoScope)
   const { site } = setUp()

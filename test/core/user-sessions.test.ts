@@ -8,7 +8,7 @@ import { jsonCodec } from '../../src/codecs/json.js'
 import { signedCodec } from '../../src/codecs/signed.js'
 import type { UserSession } from '../../src/core/sessions.js'
 import type { SettingsInput } from '../../src/core/settings.js'
-import type { SessionEngine, SessionIndex } from '../../src/core/types.js'
+import type { IndexEntry, SessionEngine, SessionIndex } from '../../src/core/types.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { cacheEngine } from '../../src/engines/cache.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
@@ -354,6 +354,18 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     expect([key, told, await world.site.sessions.count(ann.id)]).toEqual([undefined, [], 0])
     await enter(world, ann)
     expect(told).toHaveLength(1)
+  })
+
+  test('one too many may be the very session that comes, where others agree that another came later', async () => {
+    const world = make({ maxSessionsPerUser: 1 })
+    const ann = await world.users.createUser('ann')
+    const later = await enter(world, ann)
+    const index = world.engine.users as SessionIndex
+    const [noted] = await index.of(String(ann.id))
+    await index.put({ ...(noted as IndexEntry), seen: world.clock() + 10_000 })
+    await expect(enter(world, ann)).rejects.toBeInstanceOf(SessionInterrupted)
+    expect(await who(world, later)).toBe('ann')
+    expect(await world.site.sessions.count(ann.id)).toBe(1)
   })
 
   test('one too many ends the one that was seen longest ago', async () => {
