@@ -72,11 +72,15 @@ export class Sessions {
    */
   async clearExpired(options: ClearOptions = {}): Promise<number> {
     const { engine, settings, clock } = this.#store
-    try {
-      return await clearExpired(engine, clock(), options)
-    } finally {
-      if (settings.sessionUserIndex && options.dryRun !== true) await clearIndex(engine, clock(), options.signal)
-    }
+    const sessions = clearExpired(engine, clock(), options)
+    if (!settings.sessionUserIndex || options.dryRun === true) return sessions
+    const clear = () => clearIndex(engine, clock(), options.signal)
+    const index = sessions.then(clear, clear)
+    await Promise.allSettled([index])
+    // Where both fail, what is told is what became of the sessions.
+    const cleared = await sessions
+    await index
+    return cleared
   }
 
   /**

@@ -516,3 +516,19 @@ describe('sessions of a user in signed cookies', () => {
     await expect(site.sessions.revoke('a'.repeat(32))).rejects.toBeInstanceOf(ImproperlyConfigured)
   })
 })
+
+test('where neither sessions nor their list can be cleared, the error tells of the sessions, and both were tried', async () => {
+  const engine = memoryEngine()
+  const tried: string[] = []
+  const failing = (what: string) => ({ count: () => 0, next: () => fail(tried, what) })
+  engine.sweep = () => failing('sessions')
+  if (engine.users) engine.users.sweep = () => failing('list')
+  const { site } = authSite({ sessionUserIndex: true, engine })
+  await expect(site.sessions.clearExpired()).rejects.toMatchObject({ cause: { message: 'sessions' } })
+  expect(tried).toEqual(['sessions', 'list'])
+})
+
+function fail(tried: string[], what: string): never {
+  tried.push(what)
+  throw new Error(what)
+}

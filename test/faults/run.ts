@@ -8,8 +8,7 @@
  * Ends with 1 where anything came that must not, a store was never back, or a fault could not be tried; with 2 where it is
  * not understood what to try.
  */
-import { parseArgs } from 'node:util'
-import { Misunderstood, namesOf } from '../support/asked.js'
+import { Misunderstood, namesOf, parsed, understood } from '../support/asked.js'
 import { missingServer } from '../support/servers/index.js'
 import { type FaultName, faultNames } from './faults.js'
 import { faultsOf, linesOf } from './report.js'
@@ -19,6 +18,11 @@ import { Trial } from './trial.js'
 /** Milliseconds that a fault lasts where nobody says. */
 const LASTING: Partial<Record<FaultName, number>> = { kill: 2000 }
 const STORES = subjects.map(({ name }) => name)
+const USAGE = [
+  'usage: npm run faults -- STORE|all FAULT|all [--seconds N]',
+  `stores: ${STORES.join(', ')}`,
+  `faults: ${faultNames.join(', ')}`,
+]
 
 interface Asked {
   readonly stores: readonly string[]
@@ -33,24 +37,15 @@ interface Asked {
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<number> {
-  let asked: Asked
-  try {
-    asked = understand(args)
-  } catch (error) {
-    if (!(error instanceof Misunderstood)) throw error
-    console.error(error.message)
-    console.error('usage: npm run faults -- STORE|all FAULT|all [--seconds N]')
-    console.error(`stores: ${STORES.join(', ')}`)
-    console.error(`faults: ${faultNames.join(', ')}`)
-    return 2
-  }
+  const asked = understood(() => understand(args), USAGE)
+  if (asked === null) return 2
   let wrong = 0
   for (const store of asked.stores) wrong += await tryAll(store, asked)
   return wrong === 0 ? 0 : 1
 }
 
 function understand(args: string[]): Asked {
-  const { values, positionals } = parsed(args)
+  const { values, positionals } = parsed(args, { seconds: { type: 'string' } })
   const [store = '', fault = '', more] = positionals
   if (more !== undefined)
     throw new Misunderstood(`'${more}' is one too many: several are named with commas between them.`)
@@ -65,14 +60,6 @@ function understand(args: string[]): Asked {
     during: seconds === undefined ? undefined : Number(seconds) * 1000,
     namesFaults: !faults.includes('all'),
     namesStores: !stores.includes('all'),
-  }
-}
-
-function parsed(args: string[]) {
-  try {
-    return parseArgs({ args, allowPositionals: true, options: { seconds: { type: 'string' } } })
-  } catch (error) {
-    throw new Misunderstood((error as Error).message)
   }
 }
 

@@ -10,8 +10,7 @@
  * or `volatile` takes a guard away, and the oracle must find that; `express-session-redis` is another library under the same
  * load. Ends with 1 where anything is found, and with 2 where it is not understood what to ask.
  */
-import { parseArgs } from 'node:util'
-import { Misunderstood, namesOf, wholeNumber } from '../support/asked.js'
+import { namesOf, parsed, understood, wholeNumber } from '../support/asked.js'
 import { engineNames } from '../support/engines.js'
 import { missingServer } from '../support/servers/index.js'
 import { type Breakage, breakages } from './broken.js'
@@ -23,6 +22,18 @@ const OPS: Readonly<Record<OracleName, number>> = { A: 10_000, B: 10_000, revive
 
 const STORES = subjects.map(({ name }) => name)
 const BREAKAGES = [...breakages, 'volatile' as const]
+const OPTIONS = {
+  ops: { type: 'string' },
+  clients: { type: 'string', default: '8' },
+  kills: { type: 'string', default: '3' },
+  seed: { type: 'string', default: '1' },
+  break: { type: 'string' },
+} as const
+const USAGE = [
+  `usage: npm run oracle -- ${oracleNames.join('|')}|all STORE... [--ops N] [--clients N] [--kills N]`,
+  `       [--seed N] [--break ${BREAKAGES.join('|')}]`,
+  `stores: ${STORES.join(', ')}, all`,
+]
 
 /** What is to be asked of what. */
 interface Asked {
@@ -36,24 +47,15 @@ interface Asked {
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<number> {
-  let asked: Asked
-  try {
-    asked = understand(args)
-  } catch (error) {
-    if (!(error instanceof Misunderstood)) throw error
-    console.error(error.message)
-    console.error(`usage: npm run oracle -- ${oracleNames.join('|')}|all STORE... [--ops N] [--clients N] [--kills N]`)
-    console.error(`       [--seed N] [--break ${BREAKAGES.join('|')}]`)
-    console.error(`stores: ${STORES.join(', ')}, all`)
-    return 2
-  }
+  const asked = understood(() => understand(args), USAGE)
+  if (asked === null) return 2
   let faults = 0
   for (const store of asked.stores) faults += await ask(store, asked)
   return faults === 0 ? 0 : 1
 }
 
 function understand(args: string[]): Asked {
-  const { values, positionals } = parsed(args)
+  const { values, positionals } = parsed(args, OPTIONS)
   const [names = '', ...stores] = positionals
   const [oracles, chosen] = [namesOf('oracle', names.split(','), oracleNames), namesOf('store', stores, STORES)]
   return {
@@ -67,24 +69,6 @@ function understand(args: string[]): Asked {
       kills: wholeNumber('kills', values.kills, 1),
       seed: wholeNumber('seed', values.seed, 0),
     },
-  }
-}
-
-function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        ops: { type: 'string' },
-        clients: { type: 'string', default: '8' },
-        kills: { type: 'string', default: '3' },
-        seed: { type: 'string', default: '1' },
-        break: { type: 'string' },
-      },
-    })
-  } catch (error) {
-    throw new Misunderstood((error as Error).message)
   }
 }
 
