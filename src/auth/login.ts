@@ -5,7 +5,7 @@ import type { SessionState } from '../core/session.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import { MARK_KEY } from '../core/user-mark.js'
-import { ImproperlyConfigured, SessionSealed, TooManySessions } from '../errors.js'
+import { ImproperlyConfigured, SessionInterrupted, SessionSealed, TooManySessions } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
 import { backendOf } from './authenticate.js'
 import { getScopeUser } from './get-user.js'
@@ -34,10 +34,15 @@ export function loginScope(scope: Scope, user: User, path?: string): MaybePromis
   const backend = chosenBackend(part, user, path)
   const { state } = scope
   const entered = chain(commit.load(state), () => {
-    const cycled = takeOver(state, backend.path, String(user.id), part.hashes.of(user))
-    part.visitor(scope).found(String(user.id), user)
-    scope.loggedIn()
-    return chain(cycled, () => chain(keepToLimit(scope, String(user.id)), () => noted(scope, backend, user)))
+    const id = String(user.id)
+    const isIn = state.get(SESSION_ID) === id
+    return chain(answersForLimit(scope, id), () => {
+      const cycled = takeOver(state, backend.path, id, part.hashes.of(user))
+      part.visitor(scope).found(id, user)
+      scope.loggedIn()
+      const kept = chain(cycled, () => keepToLimit(scope, id, isIn))
+      return chain(kept, () => noted(scope, backend, user))
+    })
   })
   return part.await(scope, entered)
 }
@@ -79,18 +84,37 @@ function noted({ site, request }: Scope, backend: UserBackend, user: User): Mayb
   return backend.loggedIn?.(user)
 }
 
+/** Where nobody can say how often the user is logged in, nothing is changed yet. */
+function answersForLimit({ site }: Scope, user: string): MaybePromise<void> {
+  return site.settings.maxSessionsPerUser === null ? undefined : chain(site.store.index.of(user), () => undefined)
+}
+
 /**
- * Ends the user's other sessions, or this one, where there are more than `maxSessionsPerUser`. This one also where that cannot be told: a store
- * that fails lets nobody in beyond the limit.
+ * Ends the user's other sessions, or takes this login back, where there are more than `maxSessionsPerUser`; also where that cannot be told:
+ * a store that fails lets nobody in beyond the limit.
+ *
+ * @param isIn whether the user was logged in here before, and counted: such a login adds nothing
  */
-function keepToLimit({ site, state }: Scope, user: string): MaybePromise<void> {
+function keepToLimit({ site, state }: Scope, user: string, isIn: boolean): MaybePromise<void> {
   const { maxSessionsPerUser: limit, maxSessionsPerUserPolicy: policy } = site.settings
   if (limit === null) return
   const kept = policy === 'reject' ? enterOrLeave(site, state, user, limit) : enterAndEvict(site, state, user, limit)
   return kept.catch(async (error: unknown) => {
-    if (state.key !== null) await commit.flush(state)
+    if (!isIn && !(error instanceof SessionInterrupted)) await takeBack(state)
     throw error
   })
+}
+
+/** What the visitor had before the login stays, under another key. */
+async function takeBack(state: SessionState): Promise<void> {
+  try {
+    await commit.withdraw(state)
+    for (const key of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY]) state.delete(key)
+    if (state.cells().size > 0) await commit.saveNow(state)
+  } catch {
+    // Whatever the store still has: no cookie names it.
+    state.end()
+  }
 }
 
 async function enterAndEvict({ sessions }: Site, state: SessionState, user: string, limit: number): Promise<void> {

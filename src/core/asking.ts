@@ -1,10 +1,10 @@
 import { SojournError, StoreUnavailable } from '../errors.js'
 import { Breaker } from './breaker.js'
-import { FairTimeout } from './fair-timeout.js'
+import { DeadlinePassed, FairTimeout, isSilence } from './fair-timeout.js'
 import { isPromise } from './maybe.js'
 import type { MaybePromise, SiteEvents } from './types.js'
 
-/** A store is slow that takes this share of an operation's deadline to answer, or to fail; a save may then take so many deadlines in all. */
+/** A store is slow that takes this share of an operation's deadline; a save may then take so many deadlines in all. */
 const SLOW = 0.15
 const SAVE_SHARE = 1.2
 
@@ -46,13 +46,13 @@ export class Asking {
     if (until !== Number.POSITIVE_INFINITY && performance.now() > until)
       throw this.#unavailable(operation, new Error('it was too slow for so many writers'))
     const breaker = this.#breaker
-    if (!breaker.admits()) throw this.#unavailable(operation, this.#lastCause)
+    if (!breaker.admits()) throw this.#told(operation, this.#lastCause)
     const { successes } = breaker
     let answer: MaybePromise<T>
     try {
       answer = run()
     } catch (error) {
-      throw this.#failed(operation, error, successes, false)
+      throw this.#failed(operation, error, successes)
     }
     if (isPromise(answer)) return this.#within(operation, answer, successes, until)
     breaker.succeeded()
@@ -67,8 +67,10 @@ export class Asking {
       const timeout = new FairTimeout(patience, () => {
         isLate = true
         this.#pace += (patience - this.#pace) / 4
-        const cause = new Error(`no answer within ${Math.round(patience)} ms`)
-        reject(this.#failed(operation, cause, successes, patience === this.#patience))
+        // Less than its whole time says nothing of the store: others were before it.
+        const isWhole = patience === this.#patience
+        const cause = isWhole ? new DeadlinePassed(patience) : new Error(`not done within ${Math.round(patience)} ms`)
+        reject(this.#failed(operation, cause, successes))
       })
       answer.then(
         (value) => {
@@ -80,21 +82,19 @@ export class Asking {
         },
         (error: unknown) => {
           timeout.clear()
-          // Drivers that give up by themselves do so before we would.
-          const waited = performance.now() - began > this.#patience * SLOW
-          if (!isLate) reject(this.#failed(operation, error, successes, waited))
+          if (!isLate) reject(this.#failed(operation, error, successes))
         },
       )
     })
   }
 
   /** What an operation's failure is to whoever asked. An error that is ours is about the session, and no fault of the store. */
-  #failed(operation: string, cause: unknown, successes: number, waited: boolean): SojournError {
+  #failed(operation: string, cause: unknown, successes: number): SojournError {
     if (cause instanceof SojournError && !(cause instanceof StoreUnavailable)) {
       this.#breaker.succeeded()
       return cause
     }
-    this.#breaker.failed(successes, waited)
+    this.#breaker.failed(successes, isSilence(cause))
     this.#lastCause = cause
     const error = this.#unavailable(operation, cause)
     this.#noticed({ engine: this.#name, operation, error })
@@ -102,7 +102,11 @@ export class Asking {
   }
 
   #unavailable(operation: string, cause: unknown): StoreUnavailable {
-    if (cause instanceof StoreUnavailable) return cause
+    return cause instanceof StoreUnavailable ? cause : this.#told(operation, cause)
+  }
+
+  /** Each request has an error of its own: what one handler writes on it no other visitor sees. */
+  #told(operation: string, cause: unknown): StoreUnavailable {
     const message = `The session store '${this.#name}' failed at ${operation}; the session was left as it is.`
     return new StoreUnavailable(message, { cause })
   }

@@ -5,7 +5,7 @@ import { apply, type Delta, delta, NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
 import { patiently } from './turns.js'
 import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
-import { isUnderOtherKey, noteFor, userOf, withLogin } from './user-mark.js'
+import { isUnknown, noteFor, userOf, withLogin } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
 const TRIES = 100
@@ -78,11 +78,15 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
   })
 }
 
-/** Stores the session if nobody saved since it was loaded; false if somebody did. */
-export function saveAt(state: SessionState, key: string, until?: number): MaybePromise<boolean> {
+/**
+ * Stores the session if nobody saved since it was loaded; false if somebody did.
+ *
+ * @param expires when it ends, where that is not to be reckoned anew
+ */
+export function saveAt(state: SessionState, key: string, until?: number, expires?: number): MaybePromise<boolean> {
   if (state.unavailable !== null) throw state.unavailable
   const { revision, generation } = state
-  const { record, entry } = notedRecord(state, key)
+  const { record, entry } = notedRecord(state, key, expires)
   const { version } = state
   const done =
     entry === null
@@ -212,7 +216,11 @@ export function withdraw(state: SessionState): MaybePromise<void> {
   return chain(store.delete(key), () => {
     state.key = null
     state.unsaved = true
-    return forget(state, baseline, key)
+    // Where the list cannot be changed, whoever reads it finds that the session is gone.
+    return orElse(
+      () => forget(state, baseline, key),
+      () => undefined,
+    )
   })
 }
 
@@ -346,8 +354,9 @@ export function saveNow(state: SessionState): MaybePromise<void> {
 function notedRecord(
   state: SessionState,
   key: string,
+  expires?: number,
 ): { readonly record: SessionRecord; readonly entry: IndexEntry | null } {
-  const record = recordOf(state)
+  const record = expires === undefined ? recordOf(state) : { cells: state.cellsToSave(), expires }
   const { settings, engine, clock } = state.store
   if (!settings.sessionUserIndex) return { record, entry: null }
   if (engine.stateless) return { record: { ...record, cells: withLogin(record.cells, clock()) }, entry: null }
@@ -361,10 +370,21 @@ function notedRecord(
   return { record: { cells, expires: record.expires }, entry: { ...note.entry, ...details, expires: record.expires } }
 }
 
-/** Whether the index of users' sessions has to be told of a session that was only read: its key is one that Django gave it. */
-export function isUnnoted({ store, key, phase, baseline, unavailable }: SessionState): boolean {
+/** Whether the index of users' sessions has to be told of a session that was only read: Django gave it its key, or another end. */
+export function isUnnoted(state: SessionState): boolean {
+  const { store, key, phase, baseline, unavailable } = state
   if (!store.settings.sessionUserIndex || key === null || phase !== 'loaded' || unavailable !== null) return false
-  return !store.engine.stateless && isUnderOtherKey(baseline, key)
+  return !store.engine.stateless && isUnknown(baseline, key, endOf(state), store.clock())
+}
+
+/** Tells the index. The session gets the mark of it and no new life: its end stays where it is. Whoever saves meanwhile tells it too. */
+export function note(state: SessionState): MaybePromise<void> {
+  return chain(saveAt(state, state.key as string, undefined, endOf(state) ?? undefined), () => undefined)
+}
+
+/** When the session ends by what the engine loaded, in milliseconds since 1970; `null` where it does not tell. */
+function endOf({ loaded }: SessionState): number | null {
+  return loaded?.expires?.() ?? null
 }
 
 /** What ends with a session: its place in the index. */

@@ -234,7 +234,7 @@ export class Scope {
   /** Tells the index of users' sessions of a key that Django made. Nothing that the visitor should hear of, if it fails: the next request tries again. */
   #note(): MaybePromise<false> {
     return orElse(
-      () => chain(commit.save(this.state), () => false as const),
+      () => chain(commit.note(this.state), () => false as const),
       () => false,
     )
   }

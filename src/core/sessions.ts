@@ -91,7 +91,7 @@ export class Sessions {
     const entries = await this.#store.index.of(String(user))
     const alive = await Promise.all(entries.map((entry) => this.#isAlive(entry)))
     const settled = this.#store.clock() - BEING_MADE
-    const gone = entries.filter(({ created }, at) => !alive[at] && created < settled).map(({ key }) => key)
+    const gone = entries.filter(({ seen }, at) => !alive[at] && seen < settled).map(({ key }) => key)
     await this.#unlist(String(user), gone)
     // With the key where all else is alike, so that logins of one moment agree on who comes last.
     return entries
@@ -133,7 +133,10 @@ export class Sessions {
       for (const key of others) looks.set(key, (looks.get(key) ?? 0) + 1)
       const results = await Promise.all(others.map((key) => this.#end(key)))
       ended += results.filter(Boolean).length
-      const over = others.filter((key, at) => results[at] || looks.get(key) === LOOKS)
+      // What is not there may be just being made, and then has to be found the next time.
+      const settled = this.#store.clock() - BEING_MADE
+      const isSettled = (key: string) => entries.some((entry) => entry.key === key && entry.seen < settled)
+      const over = others.filter((key, at) => results[at] || (looks.get(key) === LOOKS && isSettled(key)))
       await this.#unlist(String(user), over)
     }
     return ended
@@ -154,7 +157,7 @@ export class Sessions {
     const cutoffs = this.#cutoffs
     if (cutoffs === null) return false
     return chain(
-      this.#store.ask('cutoff', () => cutoffs.of(user)),
+      this.#store.askCutoffs('read', () => cutoffs.of(user)),
       (moment) => moment !== null && loginOf(cells) <= moment,
     )
   }
@@ -163,7 +166,7 @@ export class Sessions {
     const cutoffs = this.#cutoffs
     if (cutoffs === null) throw noIndexKept()
     const moment = Math.floor(this.#store.clock())
-    await this.#store.ask('cutoff', () => cutoffs.put(user, moment))
+    await this.#store.askCutoffs('write', () => cutoffs.put(user, moment))
     const spared = except === undefined ? undefined : findScope(except)?.state
     spared?.put(MARK_KEY, loginMark(moment + 1))
     return 0

@@ -1,7 +1,7 @@
 import { ImproperlyConfigured, SessionNotLoaded, StoreUnavailable } from '../errors.js'
 import { Asking } from './asking.js'
 import { remainingMoment } from './expiry.js'
-import { chain, isPromise, orElse } from './maybe.js'
+import { chain, inOrder, isPromise, orElse } from './maybe.js'
 import { NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
 import type { ResolvedSettings } from './settings.js'
@@ -26,6 +26,8 @@ const SHORTEST_KEY = 8
 const STORED_KEY = /^[A-Za-z0-9_-]{8,128}$/
 /** What a signed cookie may look like: it is its own data. */
 const SIGNED_KEY = /^[\x21-\x7e]{8,4096}$/
+/** How many sessions are taken off a list in one operation. */
+const KEYS_AT_ONCE = 100
 const KEY_LENGTH = 32
 const KEY_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
@@ -43,6 +45,7 @@ export class Store {
   readonly #random: (length: number, alphabet: string) => string
   readonly #emit: Emit
   readonly #asking: Asking
+  readonly #askingCutoffs: Asking
 
   constructor(
     engine: SessionEngine,
@@ -55,7 +58,10 @@ export class Store {
     this.clock = settings.clock
     this.#random = random
     this.#emit = emit
-    this.#asking = new Asking(engine.name, settings.sessionStoreTimeout * 1000, (event) => emit('store_failed', event))
+    const asking = (name: string): Asking =>
+      new Asking(name, settings.sessionStoreTimeout * 1000, (event) => emit('store_failed', event))
+    this.#asking = asking(engine.name)
+    this.#askingCutoffs = asking('sojourn_cutoff')
   }
 
   /** The key a cookie names; `null` for what is too short to be one, as in Django. */
@@ -134,9 +140,9 @@ export class Store {
     return this.#wellFormed(key) ? this.#asking.ask('delete', () => this.engine.delete(key, expected)) : 'missing'
   }
 
-  /** Asks another store of the site's as this one: under the same deadline, with the same errors. */
-  ask<T>(operation: string, run: () => MaybePromise<T>): MaybePromise<T> {
-    return this.#asking.ask(operation, run)
+  /** Asks the table beside an engine that stores nothing, under the same deadline; when it is down, who needs only a cookie is served. */
+  askCutoffs<T>(operation: string, run: () => MaybePromise<T>): MaybePromise<T> {
+    return this.#askingCutoffs.ask(operation, run)
   }
 
   exists(key: string): MaybePromise<boolean> {
@@ -155,7 +161,11 @@ export class Store {
           (gone) => this.#end(gone),
         ),
       of: (user) => this.#asking.ask('index', () => users.of(user)),
-      remove: (user, keys) => this.#asking.ask('index', () => users.remove(user, keys)),
+      // Each part has its own deadline.
+      remove: (user, keys) =>
+        inOrder(
+          partsOf(keys, KEYS_AT_ONCE).map((some) => () => this.#asking.ask('index', () => users.remove(user, some))),
+        ),
     }
   }
 
@@ -193,6 +203,10 @@ export class Store {
   #wellFormed(key: string): boolean {
     return (this.engine.stateless ? SIGNED_KEY : STORED_KEY).test(key)
   }
+}
+
+function partsOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size))
 }
 
 /** An empty list would say that nobody is logged in. */

@@ -25,9 +25,18 @@ export function userOf(cells: Cells): string | null {
   return typeof id === 'string' || typeof id === 'number' ? String(id) : null
 }
 
-/** Whether somebody is logged in, and the index knows this session by another key or not at all. */
-export function isUnderOtherKey(cells: Cells, key: string): boolean {
-  return cells.has(USER_KEY) && MARK.exec(cells.get(MARK_KEY) ?? '')?.[1] !== key.slice(0, KEY_CHARACTERS)
+/**
+ * Whether somebody is logged in, and the index does not know it: it has this session under another key or not at all, or takes it to end
+ * before half of the time that it has still to go, for a Django beside has moved its end.
+ *
+ * @param end when the session ends, where the engine tells; in milliseconds since 1970, as `now`
+ */
+export function isUnknown(cells: Cells, key: string, end: number | null, now: number): boolean {
+  if (!cells.has(USER_KEY)) return false
+  const [, start, , , endText = ''] = MARK.exec(cells.get(MARK_KEY) ?? '') ?? []
+  if (start !== key.slice(0, KEY_CHARACTERS)) return true
+  const noted = Number(endText) * 1000
+  return end !== null && end - noted > Math.max(noted - now, SEEN_AGAIN * 1000)
 }
 
 /** What is to be noted of a session before it is stored under this key. */

@@ -1,5 +1,6 @@
+import type { LongSweep } from '../core/clear-expired.js'
 import { chain } from '../core/maybe.js'
-import type { MaybePromise, Sweep } from '../core/types.js'
+import type { MaybePromise } from '../core/types.js'
 import type { Database, Row, Statement, Value } from '../databases/database.js'
 
 /** How many rows further each step of a count looks; a count of millions in one statement would outlast its deadline. */
@@ -43,7 +44,7 @@ export function sessionsIn(database: Database): Swept {
  * Deletes expired rows range by range along the index on their ends: each statement goes on where the last one ended, so that none
  * reads again what is deleted already, and two sweeps at once only find less to do.
  */
-export class DbSweep implements Sweep {
+export class DbSweep implements LongSweep {
   readonly #database: Database
   readonly #swept: Swept
   readonly #statements: Readonly<Record<keyof typeof SQL, Statement>>
@@ -73,17 +74,19 @@ export class DbSweep implements Sweep {
     return rows
   }
 
-  async next(limit: number): Promise<number> {
+  async next(limit: number, signal?: AbortSignal): Promise<number> {
     let from = this.#from ?? (await this.#first())
-    while (from < this.#end) {
+    while (from < this.#end && signal?.aborted !== true) {
+      const began = performance.now()
       const edge = await this.#edge(from, limit)
       const rows = await this.#statements.clear.run(this.#value(from), this.#value(edge))
       from = edge
       this.#from = from
       this.#intoFile(rows)
       if (rows > 0) return rows
-      // Of these rows all stay, or somebody else has deleted them: no reason to stop, but visitors shall come between.
-      await new Promise((resolve) => setTimeout(resolve))
+      // Of these rows all stay, or somebody else has deleted them: no reason to stop, but visitors shall have most of the time.
+      const took = performance.now() - began
+      await new Promise((resolve) => setTimeout(resolve, took * 2))
     }
     return 0
   }

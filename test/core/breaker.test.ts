@@ -15,13 +15,13 @@ test('a store that works is always asked', () => {
   }
 })
 
-test('errors that come at once are the operation’s own affair, however many there are', () => {
+test('answers that say no are the operation’s own affair, however many there are', () => {
   const { breaker } = setUp()
   for (let i = 0; i < 100; i++) breaker.failed(breaker.successes, false)
   expect(breaker.admits()).toBe(true)
 })
 
-test('one that waited its whole time is enough, if nobody was answered meanwhile', () => {
+test('one that nobody answered is enough, if nobody was answered meanwhile', () => {
   const { breaker } = setUp()
   const before = breaker.successes
   breaker.succeeded()

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import type { Cache } from '../../src/caches/cache.js'
 import { locmem } from '../../src/caches/locmem.js'
 import type { IndexEntry } from '../../src/core/types.js'
+import type { Value } from '../../src/databases/database.js'
 import { sqlite } from '../../src/databases/sqlite.js'
 import { sessionTables } from '../../src/engines/db.js'
 import { CacheIndex } from '../../src/engines/user-index/in-cache.js'
@@ -83,6 +84,53 @@ test('in a table: those that stay are passed over, however many', async () => {
   const sweep = index.sweep(1000)
   expect([await sweep.next(5), await sweep.next(5)]).toEqual([1, 0])
   expect(await index.of('1')).toHaveLength(50)
+})
+
+test('in a table: whoever passes over those that stay can be stopped, and goes on from there', async () => {
+  const database = sqlite('sqlite::memory:')
+  await sessionTables(database)
+  await userIndexTables(database)
+  const numbers = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)'
+  await database.execute(`${numbers} INSERT INTO sojourn_session SELECT 'k' || i, '1', 0, 0, i, '', '' FROM n`)
+  await database.execute(`${numbers} INSERT INTO django_session SELECT 'k' || i, '', '2100-01-01 00:00:00' FROM n`)
+  await database.execute("DELETE FROM django_session WHERE session_key = 'k20000'")
+  const stop = new AbortController()
+  const sweep = new DbIndex(database).sweep(30_000)
+  const passing = sweep.next(100, stop.signal)
+  setTimeout(() => stop.abort(), 5)
+  expect(await passing).toBe(0)
+  expect(stop.signal.aborted).toBe(true)
+  expect(await sweep.next(100)).toBe(1)
+})
+
+test('in a table: many are removed by few statements, and no others', async () => {
+  const database = sqlite('sqlite::memory:')
+  await userIndexTables(database)
+  const prepare = database.prepare.bind(database)
+  let run = 0
+  database.prepare = (sql) => {
+    const statement = prepare(sql)
+    const counted = (...values: Value[]) => {
+      run++
+      return statement.run(...values)
+    }
+    return { get: (...values) => statement.get(...values), all: (...values) => statement.all(...values), run: counted }
+  }
+  const index = new DbIndex(database)
+  const all = Array.from({ length: 130 }, (_, n) => entry(n))
+  for (const each of all) await index.put(each)
+  await index.put(entry(999, { user: '2' }))
+  run = 0
+  const keys = all.slice(0, 120).map(({ key }) => key)
+  await index.remove('1', [...keys, entry(999).key])
+  expect(run).toBe(3)
+  expect((await index.of('1')).map(({ key }) => key).sort()).toEqual(
+    all
+      .slice(120)
+      .map(({ key }) => key)
+      .sort(),
+  )
+  expect(await index.of('2')).toHaveLength(1)
 })
 
 test('in a table: those that are gone are forgotten little by little', async () => {

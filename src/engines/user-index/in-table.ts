@@ -1,5 +1,6 @@
-import { chain, inOrder } from '../../core/maybe.js'
-import type { IndexEntry, MaybePromise, SessionIndex, Sweep } from '../../core/types.js'
+import type { LongSweep } from '../../core/clear-expired.js'
+import { chain } from '../../core/maybe.js'
+import type { IndexEntry, MaybePromise, SessionIndex } from '../../core/types.js'
 import type { Database, Dialect, Row, Statement } from '../../databases/database.js'
 import { DbSweep } from '../db-sweep.js'
 import { orUpdate } from './tables.js'
@@ -7,11 +8,16 @@ import { orUpdate } from './tables.js'
 const COLUMNS = 'session_key, user_id, created, seen, expires, user_agent, address'
 const UPDATES = ['user_id', 'created', 'seen', 'expires', 'user_agent', 'address']
 
-function statementsFor(dialect: Dialect): Readonly<Record<'put' | 'of' | 'remove', string>> {
+/** How many are removed by one statement; where there are fewer, the last one is named again and again. */
+const MANY = 50
+
+function statementsFor(dialect: Dialect): Readonly<Record<'put' | 'of' | 'remove' | 'removeMany', string>> {
+  const many = Array.from({ length: MANY }, (_, at) => `?${at + 2}`)
   return {
     put: `INSERT INTO sojourn_session (${COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ${orUpdate(dialect, 'session_key', UPDATES)}`,
     of: `SELECT ${COLUMNS} FROM sojourn_session WHERE user_id = ?1`,
-    remove: 'DELETE FROM sojourn_session WHERE session_key = ?1 AND user_id = ?2',
+    remove: 'DELETE FROM sojourn_session WHERE user_id = ?1 AND session_key = ?2',
+    removeMany: `DELETE FROM sojourn_session WHERE user_id = ?1 AND session_key IN (${many.join(', ')})`,
   }
 }
 
@@ -36,11 +42,18 @@ export class DbIndex implements SessionIndex {
   }
 
   remove(user: string, keys: readonly string[]): MaybePromise<void> {
-    const remove = this.#statement('remove')
-    return inOrder(keys.map((key) => () => chain(remove.run(key, user), () => undefined)))
+    return this.#remove(user, keys)
   }
 
-  sweep(now: number): Sweep {
+  #remove(user: string, keys: readonly string[]): MaybePromise<void> {
+    const [key] = keys
+    if (key === undefined) return
+    if (keys.length === 1) return chain(this.#statement('remove').run(user, key), () => undefined)
+    const some = Array.from({ length: MANY }, (_, at) => keys[Math.min(at, keys.length - 1)] as string)
+    return chain(this.#statement('removeMany').run(user, ...some), () => this.#remove(user, keys.slice(MANY)))
+  }
+
+  sweep(now: number): LongSweep {
     return new DbSweep(this.#database, now, {
       table: 'sojourn_session',
       ends: 'expires',
