@@ -84,7 +84,8 @@ function cacheOf(settings: ResolvedSettings): CacheEngineOptions {
   const { caches, sessionCacheAlias, clock } = settings
   const { location, codec, keyPrefix, version } = caches[sessionCacheAlias] as ResolvedCache
   const codecs = { pickle: pickleCodec, json: jsonCodec }
-  const cache = openCache(location, { clock, withExpiry: settings.sessionTouchAfter !== null })
+  const { sessionTouchAfter, sessionUserIndex } = settings
+  const cache = openCache(location, { clock, withExpiry: sessionTouchAfter !== null || sessionUserIndex })
   return { cache, codec: codecs[codec](settings), keyPrefix, version, clock }
 }
 

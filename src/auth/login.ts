@@ -1,11 +1,12 @@
 import * as commit from '../core/commit.js'
+import { BIRTH_KEY, EXPIRY_KEY } from '../core/expiry.js'
 import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import { MARK_KEY } from '../core/user-mark.js'
-import { ImproperlyConfigured, SessionInterrupted, SessionSealed, TooManySessions } from '../errors.js'
+import { ImproperlyConfigured, SessionSealed, TooManySessions } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
 import { backendOf } from './authenticate.js'
 import { getScopeUser } from './get-user.js'
@@ -35,12 +36,13 @@ export function loginScope(scope: Scope, user: User, path?: string): MaybePromis
   const { state } = scope
   const entered = chain(commit.load(state), () => {
     const id = String(user.id)
-    const isIn = state.get(SESSION_ID) === id
-    return chain(answersForLimit(scope, id), () => {
+    // Who is in already, by this very password, is counted: such a login adds nothing.
+    const isIn = isOf(state, id, part.hashes.of(user))
+    return chain(isIn ? undefined : answersForLimit(scope, id), () => {
       const cycled = takeOver(state, backend.path, id, part.hashes.of(user))
       part.visitor(scope).found(id, user)
       scope.loggedIn()
-      const kept = chain(cycled, () => keepToLimit(scope, id, isIn))
+      const kept = chain(cycled, () => (isIn ? undefined : keepToLimit(scope, id)))
       return chain(kept, () => noted(scope, backend, user))
     })
   })
@@ -92,28 +94,46 @@ function answersForLimit({ site }: Scope, user: string): MaybePromise<void> {
 /**
  * Ends the user's other sessions, or takes this login back, where there are more than `maxSessionsPerUser`; also where that cannot be told:
  * a store that fails lets nobody in beyond the limit.
- *
- * @param isIn whether the user was logged in here before, and counted: such a login adds nothing
  */
-function keepToLimit({ site, state }: Scope, user: string, isIn: boolean): MaybePromise<void> {
+function keepToLimit({ site, state }: Scope, user: string): MaybePromise<void> {
   const { maxSessionsPerUser: limit, maxSessionsPerUserPolicy: policy } = site.settings
   if (limit === null) return
   const kept = policy === 'reject' ? enterOrLeave(site, state, user, limit) : enterAndEvict(site, state, user, limit)
   return kept.catch(async (error: unknown) => {
-    if (!isIn && !(error instanceof SessionInterrupted)) await takeBack(state)
+    await takeBack(state)
     throw error
   })
 }
 
 /** What the visitor had before the login stays, under another key. */
 async function takeBack(state: SessionState): Promise<void> {
+  const { key, store } = state
   try {
     await commit.withdraw(state)
-    for (const key of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY]) state.delete(key)
-    if (state.cells().size > 0) await commit.saveNow(state)
+    for (const each of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY]) state.delete(each)
+    const isWorthKeeping = [...state.cells().keys()].some((each) => each !== BIRTH_KEY && each !== EXPIRY_KEY)
+    if (isWorthKeeping) await commit.saveNow(state)
+    else state.end()
   } catch {
-    // Whatever the store still has: no cookie names it.
+    // No cookie names what the store still has. It would count as one more session of the user, so it goes when the store is back.
     state.end()
+    if (key !== null) void untilDone(() => store.delete(key))
+  }
+}
+
+/** Tries something that a store refuses for the moment again and again for half a minute, beside everything else. */
+async function untilDone(step: () => MaybePromise<unknown>): Promise<void> {
+  for (let tries = 0; tries < 30; tries++) {
+    await new Promise<void>((resolve) => {
+      const timer: { unref?(): void } = setTimeout(resolve, 1000)
+      timer.unref?.()
+    })
+    try {
+      await step()
+      return
+    } catch {
+      // The next time.
+    }
   }
 }
 
@@ -140,10 +160,14 @@ async function enterOrLeave(site: Site, state: SessionState, user: string, limit
   throw new TooManySessions(limit)
 }
 
+/** Whether a session is this user's, under this password. */
+function isOf(state: SessionState, id: string, hash: string): boolean {
+  return state.get(SESSION_ID) === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
+}
+
 function takeOver(state: SessionState, backend: string, id: string, hash: string): MaybePromise<void> {
-  const before = state.get(SESSION_ID)
-  const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
-  const ended = before === undefined || ours ? null : commit.flush(state)
+  const isNobodys = state.get(SESSION_ID) === undefined
+  const ended = isNobodys || isOf(state, id, hash) ? null : commit.flush(state)
   // All of it before the new key, so that the one record that is made holds it.
   state.put(SESSION_ID, id)
   state.put(SESSION_BACKEND, backend)

@@ -1,3 +1,4 @@
+import { StoreAnswered } from '../core/answer.js'
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js'
 import type { Cache, Cached, Stored } from './cache.js'
 import {
@@ -202,7 +203,9 @@ class RedisCache implements Cache {
     const isReply = /^[A-Z]{2,} /.test(message)
     // A master that became a replica stays one; others may be reached by the same address now.
     if (!isReply || message.startsWith('READONLY')) this.#source.doubt(connection)
-    return new StoreUnavailable(`Redis ${isReply ? 'answered' : 'failed'}: ${message}`)
+    return isReply
+      ? new StoreUnavailable(`Redis answered: ${message}`, { cause: new StoreAnswered(message) })
+      : new StoreUnavailable(`Redis failed: ${message}`)
   }
 }
 

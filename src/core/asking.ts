@@ -1,12 +1,15 @@
 import { SojournError, StoreUnavailable } from '../errors.js'
+import { isAnswer } from './answer.js'
 import { Breaker } from './breaker.js'
-import { DeadlinePassed, FairTimeout, isSilence } from './fair-timeout.js'
+import { DeadlinePassed, FairTimeout } from './fair-timeout.js'
 import { isPromise } from './maybe.js'
 import type { MaybePromise, SiteEvents } from './types.js'
 
 /** A store is slow that takes this share of an operation's deadline; a save may then take so many deadlines in all. */
 const SLOW = 0.15
 const SAVE_SHARE = 1.2
+/** Whoever fails after more than this share of a deadline has waited in vain: drivers give up before we do. */
+const IN_VAIN = 0.1
 
 /** Asks a store that may fail, hang or be slow: nobody waits past the deadline, nor for a store that is known to be down. */
 export class Asking {
@@ -52,7 +55,7 @@ export class Asking {
     try {
       answer = run()
     } catch (error) {
-      throw this.#failed(operation, error, successes)
+      throw this.#failed(operation, error, successes, false)
     }
     if (isPromise(answer)) return this.#within(operation, answer, successes, until)
     breaker.succeeded()
@@ -70,7 +73,7 @@ export class Asking {
         // Less than its whole time says nothing of the store: others were before it.
         const isWhole = patience === this.#patience
         const cause = isWhole ? new DeadlinePassed(patience) : new Error(`not done within ${Math.round(patience)} ms`)
-        reject(this.#failed(operation, cause, successes))
+        reject(this.#failed(operation, cause, successes, isWhole))
       })
       answer.then(
         (value) => {
@@ -82,19 +85,21 @@ export class Asking {
         },
         (error: unknown) => {
           timeout.clear()
-          if (!isLate) reject(this.#failed(operation, error, successes))
+          const waited = performance.now() - began > this.#patience * IN_VAIN
+          if (!isLate) reject(this.#failed(operation, error, successes, waited))
         },
       )
     })
   }
 
   /** What an operation's failure is to whoever asked. An error that is ours is about the session, and no fault of the store. */
-  #failed(operation: string, cause: unknown, successes: number): SojournError {
+  #failed(operation: string, cause: unknown, successes: number, waited: boolean): SojournError {
     if (cause instanceof SojournError && !(cause instanceof StoreUnavailable)) {
       this.#breaker.succeeded()
       return cause
     }
-    this.#breaker.failed(successes, isSilence(cause))
+    if (isAnswer(cause)) this.#breaker.succeeded()
+    else this.#breaker.failed(successes, waited)
     this.#lastCause = cause
     const error = this.#unavailable(operation, cause)
     this.#noticed({ engine: this.#name, operation, error })

@@ -6,8 +6,8 @@ const LONGEST_PAUSE = 300
  * Stops asking a store that does not answer: nobody waits for it in vain, and it is not stormed when it comes back. While it
  * is down one request at a time tries it, after a pause that grows with each failure and is never quite the same.
  *
- * An answer that says no never counts, however many there are: a store that refuses (it is full, or may only be read, or somebody else
- * holds a lock, or what one visitor sent does not fit) still answers others.
+ * Failures that come at once never count, however many there are: nobody waits for them. Nor does an answer that says no (full, read-only,
+ * locked by somebody else): it is one that the store gave.
  */
 export class Breaker {
   readonly #now: () => number
@@ -45,9 +45,9 @@ export class Breaker {
     this.#pause = 0
   }
 
-  /** An operation failed, which began after so many successes. The store is down if it was silent, and nobody else got an answer meanwhile. */
-  failed(successesBefore: number, wasSilent: boolean): void {
-    const isDown = this.#pause > 0 || (wasSilent && successesBefore === this.#successes)
+  /** An operation failed, which began after so many successes. The store is down if it was waited for in vain, and nobody else got an answer meanwhile. */
+  failed(successesBefore: number, waited: boolean): void {
+    const isDown = this.#pause > 0 || (waited && successesBefore === this.#successes)
     if (!isDown) return
     this.#pause = this.#pause === 0 ? FIRST_PAUSE : Math.min(this.#pause * 2, LONGEST_PAUSE)
     this.#until = this.#now() + this.#pause * (0.75 + Math.random() / 2)

@@ -1,5 +1,5 @@
 import { SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
-import { remainingMoment } from './expiry.js'
+import { absoluteEnd, remainingMoment, withAbsoluteEnd } from './expiry.js'
 import { chain, isPromise, orElse } from './maybe.js'
 import { apply, type Delta, delta, NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
@@ -65,7 +65,7 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
   state.modified = true
   const key = state.store.newKey()
   const { revision, generation } = state
-  const { record, entry } = notedRecord(state, key)
+  const { record, entry } = noted(state, key, recordOf(state))
   // The index first: whoever ends all sessions of a user must know of every one that is alive.
   const made =
     entry === null
@@ -78,15 +78,11 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
   })
 }
 
-/**
- * Stores the session if nobody saved since it was loaded; false if somebody did.
- *
- * @param expires when it ends, where that is not to be reckoned anew
- */
-export function saveAt(state: SessionState, key: string, until?: number, expires?: number): MaybePromise<boolean> {
+/** Stores the session if nobody saved since it was loaded; false if somebody did. */
+export function saveAt(state: SessionState, key: string, until?: number): MaybePromise<boolean> {
   if (state.unavailable !== null) throw state.unavailable
   const { revision, generation } = state
-  const { record, entry } = notedRecord(state, key, expires)
+  const { record, entry } = noted(state, key, recordOf(state))
   const { version } = state
   const done =
     entry === null
@@ -188,7 +184,7 @@ export function touch(state: SessionState): MaybePromise<boolean> {
     const { key, baseline, store } = state
     if (key === null || state.unavailable !== null) return false
     // Where the index is due to be told, the mark of it changes the data.
-    const { record } = notedRecord(state, key)
+    const { record } = noted(state, key, recordOf(state))
     const isSame = delta(baseline, record.cells).size === 0
     if (isSame && state.loaded?.slid) return true
     const touched = isSame ? store.touch(key, record.expires) : null
@@ -350,13 +346,12 @@ export function saveNow(state: SessionState): MaybePromise<void> {
   return queue(state, 'save', () => (generation === state.generation ? save(state) : undefined))
 }
 
-/** The record, and what the index of users' sessions has to be told of it. */
-function notedRecord(
+/** A record with the mark of what the index of users' sessions has to be told of it. */
+function noted(
   state: SessionState,
   key: string,
-  expires?: number,
+  record: SessionRecord,
 ): { readonly record: SessionRecord; readonly entry: IndexEntry | null } {
-  const record = expires === undefined ? recordOf(state) : { cells: state.cellsToSave(), expires }
   const { settings, engine, clock } = state.store
   if (!settings.sessionUserIndex) return { record, entry: null }
   if (engine.stateless) return { record: { ...record, cells: withLogin(record.cells, clock()) }, entry: null }
@@ -377,9 +372,21 @@ export function isUnnoted(state: SessionState): boolean {
   return !store.engine.stateless && isUnknown(baseline, key, endOf(state), store.clock())
 }
 
-/** Tells the index. The session gets the mark of it and no new life: its end stays where it is. Whoever saves meanwhile tells it too. */
+/**
+ * Tells the index, and marks that in the session as it was loaded: of this request's changes nothing is stored, and its end stays where it is, as
+ * far as the engine tells where that is. Whoever saves meanwhile tells it too.
+ */
 export function note(state: SessionState): MaybePromise<void> {
-  return chain(saveAt(state, state.key as string, undefined, endOf(state) ?? undefined), () => undefined)
+  const { store, baseline, version } = state
+  const key = state.key as string
+  const now = store.clock()
+  const cells = withAbsoluteEnd(baseline, store.settings, now)
+  const limit = absoluteEnd(cells, store.settings) ?? Number.POSITIVE_INFINITY
+  const expires = Math.min(endOf(state) ?? remainingMoment(cells, store.settings, now), limit)
+  const { record, entry } = noted(state, key, { cells, expires })
+  if (entry === null) return
+  const saved = chain(store.index.put(entry), () => store.save(key, record, version))
+  return chain(saved, () => undefined)
 }
 
 /** When the session ends by what the engine loaded, in milliseconds since 1970; `null` where it does not tell. */

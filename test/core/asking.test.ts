@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { StoreAnswered } from '../../src/core/answer.js'
 import { Asking } from '../../src/core/asking.js'
 import { DeadlinePassed } from '../../src/core/fair-timeout.js'
 import { SessionTooLarge, StoreUnavailable } from '../../src/errors.js'
@@ -47,20 +48,33 @@ const silences: readonly (readonly [string, Error])[] = [
   ['node-redis', Object.assign(new Error('Connection timeout'), { name: 'ConnectionTimeoutError' })],
   ['ioredis', new Error('Command timed out')],
   ['ours, as the cause of another', new StoreUnavailable('x', { cause: new DeadlinePassed(250) })],
+  ['ours for Redis', new StoreUnavailable('Redis is not connected.', { cause: new Error('connect ECONNREFUSED') })],
+  ['ours for Memcached', new Error('127.0.0.1:11211 did not answer within 250 ms')],
+  ['an AbortSignal', new DOMException('The operation was aborted', 'AbortError')],
+  ['a pipe that broke', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })],
 ]
 const answers: readonly (readonly [string, Error])[] = [
   ['SQLite', Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' })],
   ['PostgreSQL', Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' })],
   ['MariaDB', Object.assign(new Error('Lock wait timeout exceeded'), { code: 'ER_LOCK_WAIT_TIMEOUT' })],
-  ['the file engine', new Error('another process held the session for 400 ms')],
-  ['Redis', new Error('OOM command not allowed when used memory > maxmemory')],
+  ['node:sqlite', Object.assign(new Error('database is locked'), { code: 'ERR_SQLITE_ERROR', errcode: 5 })],
+  [
+    'MariaDB, by its SQLSTATE',
+    Object.assign(new Error('Lock wait timeout exceeded'), { errno: 1205, sqlState: 'HY000' }),
+  ],
+  ['PostgreSQL, as a cause', new StoreUnavailable('x', { cause: Object.assign(new Error('x'), { code: '57014' }) })],
+  ['the file engine', new StoreAnswered('another process held the session for 400 ms')],
+  ['Redis', new StoreUnavailable('Redis answered: OOM', { cause: new StoreAnswered('OOM') })],
 ]
+
+function late(ms: number, error: Error): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(error), ms))
+}
 
 /** Asks once, is told this after so long, and gives back what asks again. */
 async function toldAfter(ms: number, error: Error): Promise<() => unknown> {
   const asking = new Asking('test', PATIENCE, () => undefined)
-  const late = (): Promise<never> => new Promise((_, reject) => setTimeout(() => reject(error), ms))
-  const asked = expect(asking.ask('save', late)).rejects.toBeInstanceOf(StoreUnavailable)
+  const asked = expect(asking.ask('save', () => late(ms, error))).rejects.toBeInstanceOf(StoreUnavailable)
   vi.advanceTimersByTime(ms)
   await asked
   return () => asking.ask('load', () => 1)
@@ -77,10 +91,39 @@ test.each(answers)('an answer that says no keeps nobody out, however late it com
 
 test('an error that this process was too busy to hear of keeps nobody out', async () => {
   const asking = new Asking('test', PATIENCE, () => undefined)
-  const asked = expect(asking.ask('save', () => Promise.reject(new Error('OOM')))).rejects.toThrow(StoreUnavailable)
+  const refused = new StoreUnavailable('Redis answered: OOM', { cause: new StoreAnswered('OOM') })
+  const asked = expect(asking.ask('save', () => Promise.reject(refused))).rejects.toThrow(StoreUnavailable)
   vi.advanceTimersByTime(200)
   await asked
   expect(asking.ask('load', () => 1)).toBe(1)
+})
+
+test('a save that others were before for too long says nothing of the store', async () => {
+  const asking = new Asking('test', PATIENCE, () => undefined)
+  const until = performance.now() + 300
+  const asked = expect(asking.ask('save', () => new Promise(() => undefined), until)).rejects.toThrow(StoreUnavailable)
+  vi.advanceTimersByTime(300)
+  await asked
+  expect(asking.ask('load', () => 1)).toBe(1)
+})
+
+test('an answer that says no, while the store is down, says that it is back', async () => {
+  const { asking } = await down()
+  vi.advanceTimersByTime(70)
+  const full = (): never => {
+    throw new StoreUnavailable('Redis answered: OOM', { cause: new StoreAnswered('OOM') })
+  }
+  expect(() => asking.ask('save', full)).toThrow(StoreUnavailable)
+  expect(asking.ask('load', () => 1)).toBe(1)
+})
+
+test('what the store threw for one is not thrown for another', async () => {
+  const asking = new Asking('test', PATIENCE, () => undefined)
+  const thrown = new StoreUnavailable('Redis is not connected.')
+  const asked = expect(asking.ask('load', () => late(250, thrown))).rejects.toBe(thrown)
+  vi.advanceTimersByTime(250)
+  await asked
+  expect(() => asking.ask('save', () => 1)).toThrow(/failed at save/)
 })
 
 test('whoever is told that the store is down hears why, and has an error of its own', async () => {

@@ -251,15 +251,68 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     for (let i = 0; i < 6; i++) {
       clock.turn(500)
       const loaded = await engine.load(key)
-      if (loaded !== null) await engine.save(key, { cells: loaded.cells, expires: clock() + 1_000_000 }, loaded.version)
+      if (loaded !== null) await engine.save(key, { cells: loaded.cells, expires: clock() + 900_000 }, loaded.version)
       const moved = await end()
       expect(await who(world, key)).toBe('ann')
       expect(await end()).toBe(moved)
       expect(await world.site.sessions.count(ann.id)).toBe(1)
     }
-    clock.turn(900)
+    clock.turn(899)
     expect(await world.site.sessions.revokeUser(ann.id)).toBe(1)
     expect(await who(world, key)).toBeUndefined()
+  })
+
+  test('are noted anew only when the moved end is further off than what is left of the noted one', async () => {
+    const world = make({ sessionCookieAge: 1000 })
+    const { engine, clock } = world
+    const key = await enter(world, await world.users.createUser('ann'))
+    let notes = 0
+    const { put } = engine.users as SessionIndex
+    ;(engine.users as SessionIndex).put = (entry) => {
+      notes++
+      return put.call(engine.users, entry)
+    }
+    const move = async (seconds: number): Promise<void> => {
+      const loaded = await engine.load(key)
+      await engine.save(key, { cells: loaded?.cells ?? new Map(), expires: clock() + seconds * 1000 }, loaded?.version)
+      await who(world, key)
+    }
+    clock.turn(200)
+    await move(1000)
+    expect(notes).toBe(0)
+    clock.turn(400)
+    await move(1000)
+    expect(notes).toBe(1)
+  })
+
+  test('of a Django beside keep none of what a page that failed has changed, when they are noted', async () => {
+    vi.spyOn(console, 'error').mockReturnValue(undefined)
+    const world = make()
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const renewed = 'd'.repeat(32)
+    const loaded = await world.engine.load(key)
+    await world.engine.create(renewed, { cells: loaded?.cells ?? new Map(), expires: world.clock() + 1e6 })
+    const response = await fetchAdapter(world.site)(async (request) => {
+      ;(await getSession(request)).cart = 'full'
+      throw new Error('no such page')
+    })(new Request('http://example.com/', { headers: { cookie: `sessionid=${renewed}` } }))
+    expect(response.status).toBe(500)
+    expect([...((await world.engine.load(renewed))?.cells.keys() ?? [])]).not.toContain('cart')
+    expect((await world.engine.users?.of(String(ann.id)))?.map((entry) => entry.key)).toContain(renewed)
+  })
+
+  test('of a Django beside have an end that cannot be moved, from their first visit on', async () => {
+    const world = make({ sessionAbsoluteAge: 3600 })
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    const loaded = await world.engine.load(key)
+    const cells = new Map([...(loaded?.cells ?? [])].filter(([name]) => !/^_sojourn|_session_expiry/.test(name)))
+    const made = 'd'.repeat(32)
+    await world.engine.create(made, { cells, expires: world.clock() + 1_209_600_000 })
+    expect(await who(world, made)).toBe('ann')
+    world.clock.turn(3601)
+    expect(await who(world, made)).toBeUndefined()
   })
 
   describe.each(['evict', 'reject'] as const)('and whose login cannot be counted (%s)', (maxSessionsPerUserPolicy) => {
@@ -299,6 +352,60 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
       expect(await index.of(String(ann.id))).toEqual([])
       expect(await ask((request) => login(request, ann))).toBe('undefined')
       expect(await ask(here)).toBe('ann full')
+    })
+
+    test('end for good where the store fails for longer: what it still has is nobody’s, and goes when it is back', async () => {
+      vi.spyOn(console, 'error').mockReturnValue(undefined)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      try {
+        const { ask, here, users, engine, site } = shop()
+        const ann = await users.createUser('ann')
+        const index = engine.users as SessionIndex
+        const { of } = index
+        let asked = 0
+        index.of = (user) => {
+          if (++asked === 2) throw new Error('gone')
+          return of.call(index, user)
+        }
+        const gone = engine.delete
+        engine.delete = () => {
+          throw new Error('gone too')
+        }
+        expect(await ask((request) => login(request, ann))).toBe('503')
+        expect(await ask(here)).toBe('undefined undefined')
+        expect(await site.sessions.count(ann.id)).toBe(1)
+        engine.delete = gone
+        await vi.advanceTimersByTimeAsync(1000)
+        expect(await site.sessions.count(ann.id)).toBe(0)
+      } finally {
+        vi.useRealTimers()
+      }
+    })
+
+    test('or is one too many, and there was nothing before: nothing is stored, no cookie is sent', async () => {
+      if (maxSessionsPerUserPolicy === 'evict') return
+      const world = make({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy, sessionAbsoluteAge: 3600 })
+      const ann = await world.users.createUser('ann')
+      await enter(world, ann)
+      const withSession = fetchAdapter(world.site)
+      const answer = await withSession(async (request) => {
+        await login(request, ann)
+        return new Response()
+      })(new Request('http://example.com/'))
+      expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []])
+    })
+
+    test('are not counted once more for who logs in again by the same password, though there are too many by now', async () => {
+      const world = make({ maxSessionsPerUser: 2, maxSessionsPerUserPolicy })
+      const ann = await world.users.createUser('ann')
+      const keys = [await enter(world, ann), await enter(world, ann)]
+      const { engine, database, clock } = world
+      const stricter = { maxSessionsPerUser: 1, maxSessionsPerUserPolicy, sessionUserIndex: true }
+      const { site } = authSite({ ...stricter, engine, database, clock })
+      const again = await visit(site, { key: keys[0] }, (request) => login(request, ann))
+      expect(again.key).not.toBe(keys[0])
+      expect(await site.sessions.count(ann.id)).toBe(2)
+      expect(await Promise.all([again.key, keys[1]].map((key) => who(world, key as string)))).toEqual(['ann', 'ann'])
     })
 
     test('or is one too many: the cart stays too', async () => {

@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -23,8 +24,9 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { signedCodec } from '../../src/codecs/signed.js'
+import { StoreAnswered } from '../../src/core/answer.js'
 import { clearExpired } from '../../src/core/clear-expired.js'
 import type { Saved, SessionRecord } from '../../src/core/types.js'
 import { breakLock, Claim } from '../../src/engines/file/lock.js'
@@ -403,6 +405,20 @@ describe('the lock', () => {
     expect(failure).toBe('ENOENT')
     expect(engine.load(KEY)).toMatchObject({ cells: new Map([['a', '2']]) })
     expect(hidden()).toEqual([])
+  })
+
+  test('that others have all the time is an answer, and not a store that is silent', async () => {
+    const engine = engineOf()
+    const loaded = versionOf(engine.create(KEY, record({ a: '1' })))
+    let n = 0
+    mkdirSync(join(lockOf(), 'holder0'), { recursive: true })
+    const timer = setInterval(() => {
+      mkdirSync(join(lockOf(), `holder${++n}`))
+      rmdirSync(join(lockOf(), `holder${n - 1}`))
+    }, 20)
+    onTestFinished(() => clearInterval(timer))
+    const saved = Promise.resolve(engine.save(KEY, record({ a: '2' }), loaded))
+    await expect(saved).rejects.toBeInstanceOf(StoreAnswered)
   })
 
   test('taken from a save at its very step, makes it look and do it again', () => {

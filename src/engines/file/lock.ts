@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StoreAnswered } from '../../core/answer.js'
 import type { MaybePromise } from '../../core/types.js'
 import { randomString } from '../../wire/crypto.js'
 import { isCode } from './calls.js'
@@ -66,7 +67,7 @@ export class Claim {
     let seen: string | undefined
     do {
       const now = performance.now()
-      if (now - begun > PATIENCE) throw new Error(`another process held the session for ${PATIENCE} ms`)
+      if (now - begun > PATIENCE) throw new StoreAnswered(`another process held the session for ${PATIENCE} ms`)
       const holder = holderOf(this.#lock)
       if (holder !== seen) {
         seen = holder
