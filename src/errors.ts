@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'permission_denied'
   | 'username_taken'
   | 'too_many_sessions'
+  | 'login_throttled'
   | 'no_scope'
   | 'message_failure'
 
@@ -223,6 +224,19 @@ export class TooManySessions extends SojournError {
   override readonly status = 403
   constructor(limit: number) {
     super('too_many_sessions', `This user is logged in ${limit} times already, and may not be more often.`)
+  }
+}
+
+/** Too many passwords were tried; `retryAfter` seconds from now another may be. A 429 with `Retry-After`. */
+export class LoginThrottled extends SojournError {
+  override readonly status = 429
+  readonly retryAfter: number
+  readonly headers: Readonly<Record<string, string>>
+  constructor(retryAfter: number) {
+    const seconds = Math.max(1, Math.ceil(retryAfter))
+    super('login_throttled', `Too many logins were tried; wait ${seconds} s.`)
+    this.retryAfter = seconds
+    this.headers = { 'Retry-After': String(seconds) }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Django's sessions for TypeScript. The framework-free site; each framework's door is a subpath (`sojourn/express`). */
+export type { Finding } from './core/checks.js'
 export type { ClearOptions, Progress } from './core/clear-expired.js'
 export { getSession, isSessionUnavailable } from './core/get-session.js'
 export type { Session, SessionData, SessionMethods } from './core/session-types.js'

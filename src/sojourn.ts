@@ -89,7 +89,10 @@ function cacheOf(settings: ResolvedSettings): CacheEngineOptions {
   return { cache, codec: codecs[codec](settings), keyPrefix, version, clock }
 }
 
-/** Messages go before the token and the login they may depend on; the session, which holds them all, comes last. */
+/**
+ * Messages go before the token and the login they may depend on; the session, which holds them all, comes last. The token's part is always
+ * there: without it in `middleware` it looks at no request by itself, and `csrfProtect` still can.
+ */
 function partsOf(settings: ResolvedSettings, database: Database): readonly Part[] {
   const made = {
     messages: () => messagesPart(settings),
@@ -97,7 +100,7 @@ function partsOf(settings: ResolvedSettings, database: Database): readonly Part[
     auth: () => authPart(settings, database),
   }
   return (['messages', 'csrf', 'auth'] as const)
-    .filter((name) => settings.middleware.includes(name))
+    .filter((name) => name === 'csrf' || settings.middleware.includes(name))
     .map((name) => made[name]())
 }
 

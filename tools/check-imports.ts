@@ -38,8 +38,8 @@ const contracts: Readonly<Record<string, readonly string[]>> = {
 
 /** Who may use Node's modules. Every runtime we serve has the first two; the others are Node's own. */
 const nodeModules: Readonly<Record<string, RegExp>> = {
-  'node:crypto': /^src\/(wire\/|auth\/hashers)/,
-  'node:zlib': /^src\/(wire\/|auth\/hashers)/,
+  'node:crypto': /^src\/(wire\/|auth\/hashers\/)/,
+  'node:zlib': /^src\/wire\//,
 }
 const otherNodeModules =
   /^src\/(adapters\/(node|node-heads|express|hold-head|pretend-sent|form)\.ts|databases\/|caches\/memcached\b|engines\/(file|user-index\/in-folder)\b|cli\/|testing\/)/
@@ -51,7 +51,8 @@ const packages: Readonly<Record<string, string>> = {
   pg: 'src/databases/postgres.ts',
   mysql2: 'src/databases/mysql.ts',
   redis: 'src/caches/redis/open.ts',
-  nunjucks: 'src/csrf/nunjucks.ts',
+  argon2: 'src/auth/hashers/packaged.ts',
+  bcrypt: 'src/auth/hashers/packaged.ts',
 }
 
 const builtins = new Set(builtinModules)

@@ -6,7 +6,7 @@ import type { Site } from '../core/site.js'
 import type { MaybePromise, PlainResponse, RequestHead, ResponseHead } from '../core/types.js'
 import { BodyNotParsed } from '../errors.js'
 import { siteOf } from '../sojourn.js'
-import { tooLong } from './form.js'
+import { tooLong, urlencoded } from './form.js'
 
 export * from './api.js'
 
@@ -125,7 +125,7 @@ class FetchRequestHead implements RequestHead {
 /** A clone is read, so that the handler can still read the request. */
 async function readForm(request: Request, limit: number | null): Promise<URLSearchParams | FormData | undefined> {
   const type = request.headers.get('content-type') ?? ''
-  if (!/^(?:application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(type.trim())) return undefined
+  if (!/^(?:application\/x-www-form-urlencoded|multipart\/form-data)\s*(?:;|$)/i.test(type.trim())) return undefined
   if (request.bodyUsed) {
     throw new BodyNotParsed('The body was read before sojourn looked for the form token: wrap the outermost handler.')
   }
@@ -139,7 +139,7 @@ async function readForm(request: Request, limit: number | null): Promise<URLSear
   })
   const clone = new Response(request.clone().body?.pipeThrough(counted), { headers: { 'content-type': type } })
   try {
-    return /^multipart/i.test(type.trim()) ? await clone.formData() : new URLSearchParams(await clone.text())
+    return /^multipart/i.test(type.trim()) ? await clone.formData() : urlencoded(await clone.text())
   } catch (cause) {
     if (limit !== null && bytes > limit) throw tooLong(limit)
     throw new BodyNotParsed('The submitted form cannot be parsed.', { cause })

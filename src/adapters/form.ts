@@ -40,6 +40,11 @@ export function tooLong(limit: number): BodyNotParsed {
   )
 }
 
+/** The fields of a submitted form. What `URLSearchParams` takes for the mark of a query is here a part of a name, as everywhere else. */
+export function urlencoded(text: string): URLSearchParams {
+  return new URLSearchParams(`&${text}`)
+}
+
 async function readUrlencoded(request: IncomingMessage, limit: number | null): Promise<Form> {
   const chunks: Buffer[] = []
   let bytes = 0
@@ -49,7 +54,7 @@ async function readUrlencoded(request: IncomingMessage, limit: number | null): P
     chunks.push(chunk)
   }
   const form: Record<string, unknown> = Object.create(null)
-  for (const [name, value] of new URLSearchParams(Buffer.concat(chunks).toString())) form[name] = value
+  for (const [name, value] of urlencoded(Buffer.concat(chunks).toString())) form[name] = value
   ;(request as { body?: unknown }).body = form
   return form
 }

@@ -1,6 +1,7 @@
 import { type Scope, scopeOf } from '../core/scope.js'
-import { PermissionDenied } from '../errors.js'
+import { ImproperlyConfigured, LoginThrottled, PermissionDenied } from '../errors.js'
 import type { AuthPart } from './part.js'
+import { attemptOf } from './throttle.js'
 import type { Credentials, User } from './user.js'
 
 /** Through which backend a user was found, so that `login` need not be told. */
@@ -9,7 +10,7 @@ const foundBy = new WeakMap<User, string>()
 /**
  * The user whom these credentials belong to, by the first backend that knows one; `null` if none does. Mirrors
  * `django.contrib.auth.authenticate`: a backend that throws `PermissionDenied` ends the search. Nobody is logged in by this: that is
- * `login(request, user)`.
+ * `login(request, user)`. Throws `LoginThrottled` (429) where the setting `loginThrottle` says so.
  *
  * @example
  * ```ts
@@ -32,7 +33,24 @@ export async function authenticate(request: object, credentials: Credentials): P
 }
 
 export async function authenticateScope(scope: Scope, credentials: Credentials): Promise<User | null> {
-  const { site, request } = scope
+  const throttle = scope.site.settings.loginThrottle
+  const attempt = attemptOf(scope, credentials)
+  if (throttle === null || attempt === null) return found(scope, credentials)
+  const wait = await throttle.retryAfter(attempt)
+  // What is no number of seconds would let everybody pass.
+  if (!Number.isFinite(wait) || wait < 0) {
+    throw new ImproperlyConfigured('loginThrottle.retryAfter must give a number of seconds, 0 for none.')
+  }
+  if (wait > 0) {
+    scope.site.emit('user_login_failed', { request: scope.request })
+    throw new LoginThrottled(wait)
+  }
+  const user = await found(scope, credentials)
+  await (user === null ? throttle.failed?.(attempt) : throttle.succeeded?.(attempt))
+  return user
+}
+
+async function found({ site, request }: Scope, credentials: Credentials): Promise<User | null> {
   try {
     for (const backend of site.part<AuthPart>('auth').backends.values()) {
       const user = (await backend.authenticate(credentials, request)) ?? null

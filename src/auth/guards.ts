@@ -1,8 +1,13 @@
+import { type Guard, guard } from '../core/guard.js'
 import { getHost } from '../core/host.js'
-import { chain, isPromise } from '../core/maybe.js'
+import { chain } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { MaybePromise, PlainResponse } from '../core/types.js'
+import { AUTH_TIME_KEY } from '../core/user-mark.js'
+import { ImproperlyConfigured, PermissionDenied } from '../errors.js'
 import { getScopeUser } from './get-user.js'
+import { userHasPerm } from './permissions.js'
+import type { User } from './user.js'
 
 export interface GuardOptions {
   /** Where to log in; the setting `loginUrl` unless given. */
@@ -55,16 +60,9 @@ function quote(text: string): string {
     .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
-/** As much of a Node response as a redirect needs. */
-interface NodeResponse {
-  statusCode: number
-  setHeader(name: string, value: string): unknown
-  end(body: string): unknown
-}
-
 /**
- * A middleware of Express and its kin: lets who is logged in pass, and sends everybody else to the login page. Elsewhere use
- * `requireLogin`.
+ * Lets who is logged in pass, and sends everybody else to the login page. A guard: a middleware for Express and its kin, elsewhere
+ * `await loginRequired(request)`, or `requireLogin` where it takes options. Mirrors Django's `login_required`.
  *
  * @example
  * ```ts
@@ -78,23 +76,96 @@ interface NodeResponse {
  * })
  * ```
  */
-export function loginRequired(request: object, response: NodeResponse, next: (error?: unknown) => void): void {
-  const answer = (refused: PlainResponse | null): void => {
-    if (refused === null) {
-      next()
-      return
+export const loginRequired = guard((request) => requireLogin(request))
+
+/**
+ * A guard that lets pass whom `test` says yes to, and sends everybody else to the login page. `test` is given the user, `null` for nobody. Mirrors
+ * `user_passes_test`.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { sojourn, userPassesTest } from 'sojourn/express'
+ *
+ * const app = express()
+ * app.use(sojourn({ secretKey: 'a long random text' }))
+ * const ofTheHouse = userPassesTest((user) => user !== null && user.username.endsWith('@example.com'))
+ * app.get('/staff', ofTheHouse, (_req, res) => {
+ *   res.send('Hello, colleague')
+ * })
+ * ```
+ */
+export function userPassesTest(test: (user: User | null) => MaybePromise<boolean>, options: GuardOptions = {}): Guard {
+  return guard((request) => {
+    const scope = scopeOf(request)
+    const passes = chain(getScopeUser(scope), test)
+    return chain(passes, (isGood) => (isGood === true ? null : redirectToLogin(scope, options)))
+  })
+}
+
+export interface PermissionOptions extends GuardOptions {
+  /** Answers 403 (`PermissionDenied`) instead of sending to the login page. */
+  readonly raiseException?: boolean
+}
+
+/**
+ * A guard that lets pass who may do this, or all of these, by Django's permission tables. Mirrors `permission_required`; throws as `hasPerm`
+ * does.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { permissionRequired, sojourn } from 'sojourn/express'
+ *
+ * const app = express()
+ * app.use(sojourn({ secretKey: 'a long random text' }))
+ * app.post('/order', permissionRequired('shop.change_order', { raiseException: true }), (_req, res) => {
+ *   res.send('Changed')
+ * })
+ * ```
+ */
+export function permissionRequired(permission: string | readonly string[], options: PermissionOptions = {}): Guard {
+  return guard((request) => {
+    const scope = scopeOf(request)
+    const may = chain(getScopeUser(scope), (user) => userHasPerm(scope, user, permission))
+    return chain(may, (isGood) => {
+      if (isGood) return null
+      if (options.raiseException) throw new PermissionDenied()
+      return redirectToLogin(scope, options)
+    })
+  })
+}
+
+/**
+ * A guard for what must not be done by whoever found an open browser: lets pass who has logged in within the last `seconds`, and sends everybody
+ * else to the login page, also who is logged in for longer. Needs the setting `sessionAuthTime`; a login in a Django beside does not count.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { requireRecentAuth, sojourn } from 'sojourn/express'
+ *
+ * const app = express()
+ * app.use(sojourn({ secretKey: 'a long random text', sessionAuthTime: true }))
+ * app.post('/account/delete', requireRecentAuth(300), (_req, res) => {
+ *   res.send('Deleted')
+ * })
+ * ```
+ */
+export function requireRecentAuth(seconds: number, options: GuardOptions = {}): Guard {
+  return guard((request) => {
+    const scope = scopeOf(request)
+    const { sessionAuthTime, clock } = scope.site.settings
+    if (!sessionAuthTime) {
+      throw new ImproperlyConfigured(
+        'requireRecentAuth needs the setting sessionAuthTime true: else no session says when.',
+      )
     }
-    response.statusCode = refused.status
-    for (const [name, value] of Object.entries(refused.headers)) response.setHeader(name, value)
-    response.end(refused.body)
-  }
-  let refused: MaybePromise<PlainResponse | null>
-  try {
-    refused = requireLogin(request)
-  } catch (error) {
-    next(error)
-    return
-  }
-  if (isPromise(refused)) refused.then(answer, next)
-  else answer(refused)
+    return chain(getScopeUser(scope), (user) => {
+      const moment = scope.state.get(AUTH_TIME_KEY)
+      const age = typeof moment === 'number' ? clock() / 1000 - moment : Number.POSITIVE_INFINITY
+      // One that lies ahead is no proof of anything.
+      return user !== null && age <= seconds && age > -60 ? null : redirectToLogin(scope, options)
+    })
+  })
 }

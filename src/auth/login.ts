@@ -1,17 +1,15 @@
 import * as commit from '../core/commit.js'
-import { BIRTH_KEY, EXPIRY_KEY } from '../core/expiry.js'
 import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
-import type { SessionState } from '../core/session.js'
-import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
-import { MARK_KEY } from '../core/user-mark.js'
-import { ImproperlyConfigured, SessionSealed, TooManySessions } from '../errors.js'
+import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
+import { ImproperlyConfigured, SessionSealed } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
 import { backendOf } from './authenticate.js'
 import { getScopeUser } from './get-user.js'
 import type { AuthPart } from './part.js'
 import { SESSION_BACKEND, SESSION_HASH, SESSION_ID } from './session-keys.js'
+import { enterWithinLimit } from './session-limit.js'
 import type { User, UserBackend } from './user.js'
 
 /**
@@ -36,15 +34,13 @@ export function loginScope(scope: Scope, user: User, path?: string): MaybePromis
   const { state } = scope
   const entered = chain(commit.load(state), () => {
     const id = String(user.id)
-    // Who is in already, by this very password, is counted: such a login adds nothing.
-    const isIn = isOf(state, id, part.hashes.of(user))
-    return chain(isIn ? undefined : answersForLimit(scope, id), () => {
-      const cycled = takeOver(state, backend.path, id, part.hashes.of(user))
+    const enter = (): MaybePromise<void> => {
+      const cycled = takeOver(scope, backend.path, id, part.hashes.of(user))
       part.visitor(scope).found(id, user)
       scope.loggedIn()
-      const kept = chain(cycled, () => (isIn ? undefined : keepToLimit(scope, id)))
-      return chain(kept, () => noted(scope, backend, user))
-    })
+      return cycled
+    }
+    return chain(enterWithinLimit(scope, id, enter), () => noted(scope, backend, user))
   })
   return part.await(scope, entered)
 }
@@ -74,104 +70,21 @@ function chosenBackend({ backends }: AuthPart, user: User, path: string | undefi
   return backend
 }
 
-/** How often a login is tried again that met others of the same user in the same moment: together they would all be refused. */
-const TRIES = 5
-/** Milliseconds before that, at most. */
-const LONGEST_PAUSE = 100
-/** Milliseconds of what counts as one moment. */
-const JUST_NOW = 10_000
-
 function noted({ site, request }: Scope, backend: UserBackend, user: User): MaybePromise<void> {
   site.emit('user_logged_in', { user, request })
   return backend.loggedIn?.(user)
 }
 
-/** Where nobody can say how often the user is logged in, nothing is changed yet. */
-function answersForLimit({ site }: Scope, user: string): MaybePromise<void> {
-  return site.settings.maxSessionsPerUser === null ? undefined : chain(site.store.index.of(user), () => undefined)
-}
-
-/**
- * Ends the user's other sessions, or takes this login back, where there are more than `maxSessionsPerUser`; also where that cannot be told:
- * a store that fails lets nobody in beyond the limit.
- */
-function keepToLimit({ site, state }: Scope, user: string): MaybePromise<void> {
-  const { maxSessionsPerUser: limit, maxSessionsPerUserPolicy: policy } = site.settings
-  if (limit === null) return
-  const kept = policy === 'reject' ? enterOrLeave(site, state, user, limit) : enterAndEvict(site, state, user, limit)
-  return kept.catch(async (error: unknown) => {
-    await takeBack(state)
-    throw error
-  })
-}
-
-/** What the visitor had before the login stays, under another key. */
-async function takeBack(state: SessionState): Promise<void> {
-  const { key, store } = state
-  try {
-    await commit.withdraw(state)
-    for (const each of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY]) state.delete(each)
-    const isWorthKeeping = [...state.cells().keys()].some((each) => each !== BIRTH_KEY && each !== EXPIRY_KEY)
-    if (isWorthKeeping) await commit.saveNow(state)
-    else state.end()
-  } catch {
-    // No cookie names what the store still has. It would count as one more session of the user, so it goes when the store is back.
-    state.end()
-    if (key !== null) void untilDone(() => store.delete(key))
-  }
-}
-
-/** Tries something that a store refuses for the moment again and again for half a minute, beside everything else. */
-async function untilDone(step: () => MaybePromise<unknown>): Promise<void> {
-  for (let tries = 0; tries < 30; tries++) {
-    await new Promise<void>((resolve) => {
-      const timer: { unref?(): void } = setTimeout(resolve, 1000)
-      timer.unref?.()
-    })
-    try {
-      await step()
-      return
-    } catch {
-      // The next time.
-    }
-  }
-}
-
-async function enterAndEvict({ sessions }: Site, state: SessionState, user: string, limit: number): Promise<void> {
-  await commit.saveNow(state)
-  if (await sessions.evict(user, limit, state.key)) commit.interrupt(state)
-}
-
-/**
- * Whoever finds too many when it is in leaves again, so that there are never too many. Of logins of one moment each may find the others and
- * leave: then each tries again after a while of its own, and the last time it is refused.
- */
-async function enterOrLeave(site: Site, state: SessionState, user: string, limit: number): Promise<void> {
-  const justNow = site.settings.clock() - JUST_NOW
-  for (let tries = 1; ; tries++) {
-    await commit.saveNow(state)
-    const all = await site.sessions.forUser(user)
-    if (all.length <= limit) return
-    const settled = all.filter(({ created }) => created.getTime() < justNow)
-    if (settled.length >= limit || tries === TRIES) break
-    await commit.withdraw(state)
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_PAUSE))
-  }
-  throw new TooManySessions(limit)
-}
-
-/** Whether a session is this user's, under this password. */
-function isOf(state: SessionState, id: string, hash: string): boolean {
-  return state.get(SESSION_ID) === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
-}
-
-function takeOver(state: SessionState, backend: string, id: string, hash: string): MaybePromise<void> {
-  const isNobodys = state.get(SESSION_ID) === undefined
-  const ended = isNobodys || isOf(state, id, hash) ? null : commit.flush(state)
+function takeOver({ state, site }: Scope, backend: string, id: string, hash: string): MaybePromise<void> {
+  const before = state.get(SESSION_ID)
+  const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
+  const ended = before === undefined || ours ? null : commit.flush(state)
   // All of it before the new key, so that the one record that is made holds it.
   state.put(SESSION_ID, id)
   state.put(SESSION_BACKEND, backend)
   state.put(SESSION_HASH, hash)
+  const { sessionAuthTime, clock } = site.settings
+  if (sessionAuthTime) state.put(AUTH_TIME_KEY, Math.floor(clock() / 1000))
   // The index counts from this login.
   state.delete(MARK_KEY)
   // Whoever ended the old session meanwhile does not undo a login that has just been proved.

@@ -4,7 +4,15 @@ import type { MaybePromise } from '../core/types.js'
 import { type Database, type Dialect, insertNew, type Row, type Statement, type Value } from '../databases/database.js'
 import { ImproperlyConfigured, StoreUnavailable, UsernameTaken } from '../errors.js'
 import { randomString } from '../wire/crypto.js'
-import { checkPassword, makePassword, type PasswordRules, spendTime, unusablePassword } from './hashers.js'
+import {
+  checkPassword,
+  makePassword,
+  mustUpgradePassword,
+  type PasswordRules,
+  spendTime,
+  unusablePassword,
+} from './hashers/index.js'
+import { ModelPermissions } from './model-permissions.js'
 import { ModelUser } from './model-user.js'
 import type { Credentials, User, UserBackend } from './user.js'
 
@@ -18,13 +26,17 @@ export interface UserFields {
   readonly isSuperuser?: boolean
 }
 
-type Rules = Pick<ResolvedSettings, 'authUserModel' | 'pbkdf2Iterations' | 'random' | 'clock'>
+type Rules = Pick<
+  ResolvedSettings,
+  'authUserModel' | 'passwordHashers' | 'passwordUpgrade' | 'pbkdf2Iterations' | 'random' | 'clock'
+>
 
 /** All columns: another user model's table has others, and every one we know has its place in `ModelUser`. */
 const SQL = {
   byId: (table: string) => `SELECT * FROM ${table} WHERE id = ?1`,
   byName: (table: string) => `SELECT * FROM ${table} WHERE username = ?1`,
   setPassword: (table: string) => `UPDATE ${table} SET password = ?1 WHERE id = ?2`,
+  replacePassword: (table: string) => `UPDATE ${table} SET password = ?1 WHERE id = ?2 AND password = ?3`,
   setLastLogin: (table: string) => `UPDATE ${table} SET last_login = ?1 WHERE id = ?2`,
   create: (table: string, dialect: Dialect) =>
     insertNew(
@@ -48,13 +60,21 @@ export class ModelBackend implements UserBackend {
   readonly #table: string
   readonly #clock: () => number
   readonly #passwords: Required<PasswordRules>
+  readonly #upgrades: boolean
+  readonly #permissions: ModelPermissions
   readonly #statements: Partial<Record<keyof typeof SQL, Statement>> = {}
 
   constructor(database: Database, settings: Rules) {
     this.#database = database
     this.#table = settings.authUserModel.replace('.', '_').toLowerCase()
     this.#clock = settings.clock
-    this.#passwords = { iterations: settings.pbkdf2Iterations, random: settings.random ?? randomString }
+    this.#passwords = {
+      hashers: settings.passwordHashers,
+      iterations: settings.pbkdf2Iterations,
+      random: settings.random ?? randomString,
+    }
+    this.#upgrades = settings.passwordUpgrade
+    this.#permissions = new ModelPermissions(database, this.#table, settings.authUserModel)
   }
 
   /** The user of this name if the password is right and the user is active. Takes as long for names that nobody has. */
@@ -65,7 +85,25 @@ export class ModelBackend implements UserBackend {
       await spendTime(this.#passwords)
       return null
     }
-    return (await checkPassword(password, user.password, this.#passwords)) && user.isActive ? user : null
+    if (!(await checkPassword(password, user.password, this.#passwords)) || !user.isActive) return null
+    return this.#upgrades && mustUpgradePassword(user.password, this.#passwords) ? this.#upgrade(user, password) : user
+  }
+
+  /**
+   * A stronger hash of the same password, and the user with it. Where somebody has changed the password meanwhile theirs stays, and the
+   * user is the one of before: a login of the old password ends with the next request.
+   */
+  async #upgrade(user: ModelUser, password: string): Promise<ModelUser> {
+    const encoded = await makePassword(password, this.#passwords)
+    const rows = await this.#run('replacePassword', encoded, user.id, user.password)
+    return rows === 0 ? user : ((await this.#user('byId', user.id)) ?? user)
+  }
+
+  /** The permissions of a user, of their own and by their groups: `app_label.codename`. Mirrors `get_all_permissions`. */
+  getAllPermissions(user: User): MaybePromise<ReadonlySet<string>> {
+    // The number of somebody in another backend's list is nobody's here.
+    if (!(user instanceof ModelUser)) return new Set()
+    return this.#ask(() => this.#permissions.of(user.id))
   }
 
   /** The active user with this primary key. */
@@ -142,7 +180,7 @@ export class ModelBackend implements UserBackend {
     })
   }
 
-  #run(name: 'create' | 'setPassword' | 'setLastLogin', ...values: Value[]): MaybePromise<number> {
+  #run(name: 'create' | 'setPassword' | 'replacePassword' | 'setLastLogin', ...values: Value[]): MaybePromise<number> {
     return this.#ask(() => this.#statement(name).run(...values))
   }
 

@@ -18,6 +18,8 @@ class Visitor {
   /** What the session's `_auth_user_id` was when the user was looked up: another one, or none, and the answer is stale. */
   id: string | null = null
   user: MaybePromise<User | null> = null
+  /** What this user may do, once somebody has asked. */
+  permissions: { readonly of: User; readonly all: MaybePromise<ReadonlySet<string>> } | null = null
   /** What was begun and the response has to wait for. */
   pending: Promise<unknown> | null = null
 
@@ -35,7 +37,7 @@ export class AuthPart implements Part {
   readonly users: ModelBackend
   /** Who may log somebody in, by path, in order. */
   readonly backends: ReadonlyMap<string, UserBackend>
-  readonly begin?: Part['begin']
+  readonly begin?: NonNullable<Part['begin']>
 
   constructor(settings: ResolvedSettings, database: Database) {
     this.hashes = new SessionHash(settings)

@@ -11,6 +11,8 @@ export interface User {
    */
   readonly password: string
   readonly isActive: boolean
+  /** May do everything. */
+  readonly isSuperuser?: boolean
 }
 
 /** Who has not logged in is nobody: `getUser` gives `null`, so that `if (user)` never lets a stranger pass. */
@@ -37,6 +39,8 @@ export interface UserBackend {
   authenticate(credentials: Credentials, request?: object): MaybePromise<User | null>
   /** The user of a session, by the text of the primary key. Asked at most once in a request. */
   getUser(id: string): MaybePromise<User | null>
+  /** What this user may do, each as `app_label.codename`. Absent where the backend knows of no permissions. */
+  getAllPermissions?(user: User): MaybePromise<ReadonlySet<string>>
   /** Told after a login through this backend. */
   loggedIn?(user: User): MaybePromise<void>
 }

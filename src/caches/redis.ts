@@ -182,7 +182,8 @@ class RedisCache implements Cache {
     const [reply, replicas] = await Promise.all([connection.send(key, command), connection.send(key, this.#wait)])
     const isWritten = reply !== null && (typeof reply !== 'number' || reply > 0)
     if (isWritten && Number(replicas) < this.#replicas) {
-      throw new StoreUnavailable(`Only ${replicas} of the ${this.#replicas} replicas asked for had the write in time.`)
+      const message = `Only ${replicas} of the ${this.#replicas} replicas asked for had the write in time.`
+      throw new StoreUnavailable(message, { cause: new StoreAnswered(message) })
     }
     return reply
   }

@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import type { Level } from '../core/checks.js'
 import type { Settings } from '../core/settings.js'
 import { settingsFromEnv } from '../core/settings-env.js'
+import { defineSettings } from '../core/settings-input.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise, SessionEngine } from '../core/types.js'
-import { SojournError, StoreUnavailable } from '../errors.js'
+import { ImproperlyConfigured, SojournError, StoreUnavailable } from '../errors.js'
 import { sojourn } from '../sojourn.js'
-import type { Command } from './run.js'
+import type { Command, ExitCode, World } from './run.js'
 
 const PROMISES = {
   'compare-and-set': 'parallel writes are kept, and what was ended stays so',
@@ -20,15 +23,20 @@ const USER = 'sojourn check'
 /** Milliseconds until the second try: the first connection of a process that has just begun may be too slow. */
 const PAUSE = 300
 
-/** Whether the settings of the environment make a site, what its engine promises, and whether its store answers. */
+/** Whether the settings make a site, what its engine promises, and whether its store answers; with `--deploy` what is not safe in them. */
 export const check: Command = {
-  summary: 'Check the settings of the environment, say what the session engine promises, and ask its store once.',
-  async run({ database }, { env, out }) {
-    const settings = settingsFromEnv(env)
+  summary:
+    'Check the settings, say what the session engine promises, and ask its store once; --deploy: say what is not safe.',
+  takes: ['deploy', 'settings', 'fail-level'],
+  async run({ database, deploy, settings: file, 'fail-level': failLevel = 'error' }, { env, out }) {
+    const threshold = levelOf(failLevel)
+    const settings = file === undefined ? settingsFromEnv(env) : await settingsIn(file)
     const databases = database === undefined ? settings.databases : { ...settings.databases, default: database }
     const given: Settings = { ...settings, ...(databases ? { databases } : {}) }
     const site = sojourn(given)
     try {
+      // Nothing is asked of a store for this: it may be looked at anywhere.
+      if (deploy) return tell(site, threshold, out)
       out(promiseOf(site.engine))
       const unmade = isInDatabase(site.engine) ? unmadeFile(site) : null
       if (unmade !== null)
@@ -39,6 +47,45 @@ export const check: Command = {
       await site.close()
     }
   },
+}
+
+/** Django's, from the least to the worst. */
+const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const satisfies readonly (
+  | Level
+  | 'debug'
+  | 'critical'
+)[]
+
+function levelOf(name: string): number {
+  const level = (LEVELS as readonly string[]).indexOf(name.toLowerCase())
+  if (level < 0) throw new ImproperlyConfigured(`--fail-level is ${LEVELS.join(', ')}, not '${name}'.`)
+  return level
+}
+
+/** The settings of a module, as its default export, as `settings`, or as a function that makes them. */
+async function settingsIn(file: string): Promise<Settings> {
+  if (!existsSync(file)) throw new ImproperlyConfigured(`There is no file ${file}.`)
+  const module = (await import(pathToFileURL(resolve(file)).href)) as { default?: unknown; settings?: unknown }
+  const given = module.default ?? module.settings
+  const settings: unknown = typeof given === 'function' ? await given() : given
+  if (typeof settings === 'object' && settings !== null) return defineSettings(settings)
+  throw new ImproperlyConfigured(
+    `${file} exports no settings: let its default export be an object of them, or a function that gives one.`,
+  )
+}
+
+/** In Django's form, so that who reads one can read the other. */
+function tell(site: Site, threshold: number, out: World['out']): ExitCode {
+  const findings = site.check()
+  for (const level of [...LEVELS].reverse()) {
+    const some = findings.filter((finding) => finding.level === level)
+    if (some.length > 0) out(`${level.toUpperCase()}S:`)
+    for (const { id, setting, message, remedy } of some) out(`${setting}: (${id}) ${message}\n\tHINT: ${remedy}`)
+  }
+  const count = `${findings.length === 0 ? 'no' : findings.length} issue${findings.length === 1 ? '' : 's'}`
+  const silenced = site.settings.silencedSystemChecks.length
+  out(`${findings.length > 0 ? '\n' : ''}System check identified ${count} (${silenced} silenced).`)
+  return findings.some(({ level }) => LEVELS.indexOf(level) >= threshold) ? 1 : 0
 }
 
 function promiseOf(engine: SessionEngine): string {

@@ -12,6 +12,7 @@ const LINE_EVERY = 10
 /** Django's `clearsessions`, in batches and beside the traffic. */
 export const clearsessions: Command = {
   summary: 'Delete the sessions that are past their end. --dry-run only counts them.',
+  takes: ['dry-run'],
   async run({ database, 'dry-run': dryRun = false }, world) {
     const { signal, out } = world
     const site = sojourn(siteSettings(world, database))

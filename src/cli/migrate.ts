@@ -11,6 +11,7 @@ const UTC = { useTz: true, timeZone: 'UTC' }
 /** Makes the tables that are not there yet, and changes none that is. */
 export const migrate: Command = {
   summary: `Make the tables ${TABLES} where they are missing.`,
+  takes: [],
   async run({ database: url = DEFAULT }, { out }) {
     const database = openDatabase(url, UTC)
     try {

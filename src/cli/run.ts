@@ -21,6 +21,9 @@ export interface World {
 export interface Options {
   readonly database?: string
   readonly 'dry-run'?: boolean
+  readonly deploy?: boolean
+  readonly settings?: string
+  readonly 'fail-level'?: string
 }
 
 /** 0: done; 1: failed; 2: not understood; 130: interrupted. */
@@ -28,18 +31,31 @@ export type ExitCode = 0 | 1 | 2 | 130
 
 export interface Command {
   readonly summary: string
+  /** What it takes besides `--database`. */
+  readonly takes: readonly (keyof Options)[]
   run(options: Options, world: World): Promise<ExitCode>
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = { migrate, clearsessions, check }
 
+/** What follows an option. */
+const VALUES: Readonly<Record<string, string>> = {
+  database: ' URL',
+  settings: ' FILE',
+  'fail-level': ' debug|info|warning|error|critical',
+}
+
 const HELP = [
-  'Usage: sojourn <command> [--database URL] [--dry-run]',
+  'Usage: sojourn <command> [--database URL]',
   '',
   ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)} ${summary}`),
   '',
-  'Settings are read from the environment, in the spelling of Django:',
+  'clearsessions takes --dry-run; check takes --deploy, --settings FILE and --fail-level LEVEL.',
+  '',
+  'Settings are read from the environment, in the spelling of Django; a FILE is a module whose default export they are, or a function',
+  'that gives them:',
   '  DATABASE_URL=postgres://user@host/site sojourn migrate',
+  '  sojourn check --deploy --settings ./settings.js',
 ].join('\n')
 
 /** Runs a command of the command line. */
@@ -54,6 +70,9 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
       options: {
         database: { type: 'string' },
         'dry-run': { type: 'boolean' },
+        deploy: { type: 'boolean' },
+        settings: { type: 'string' },
+        'fail-level': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -72,13 +91,22 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
     world.err(name === undefined ? HELP : `${noCommand(name)}\n\n${HELP}`)
     return 2
   }
+  const taken: readonly string[] = ['database', ...command.takes]
+  const known = taken.map((option) => `[--${option}${VALUES[option] ?? ''}]`).join(' ')
   if (more.length > 0) {
     // Without what it is: a URL that belongs behind --database, and its password.
-    world.err(`Nothing but options may follow ${name}: [--database URL] [--dry-run]`)
+    world.err(`Nothing but options may follow ${name}: ${known}`)
+    return 2
+  }
+  const strange = Object.keys(options).find((option) => !taken.includes(option))
+  if (strange !== undefined) {
+    world.err(`${name} takes no --${strange}, only ${known}`)
     return 2
   }
   try {
-    return await command.run({ ...options, database: options.database ?? databaseOfEnv(world) }, world)
+    // A file of settings names its database itself.
+    const database = options.database ?? (options.settings === undefined ? databaseOfEnv(world) : undefined)
+    return await command.run({ ...options, database }, world)
   } catch (error) {
     world.err(withoutSecrets(describeFailure(error), world, options.database))
     return 1

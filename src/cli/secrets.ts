@@ -5,6 +5,8 @@ const VARIABLES = ['DATABASE_URL', 'DATABASES', 'CACHE_URL', 'CACHES'] as const
 const KEYS = ['SECRET_KEY', 'SECRET_KEY_FALLBACKS'] as const
 
 const USER_AND_PASSWORD = /:\/\/([^\s"'\\]*)@/g
+/** Also of URLs that nobody told us of: those of a module of settings. */
+const PASSWORD_IN_URL = /(:\/\/[^\s/:@]*:)[^\s@]+@/g
 const PARAMETER = /[?&](?:ssl)?(?:password|passwd|pass|pwd)=([^&#\s"']*)/gi
 /** What is shorter is no secret worth the name, and is found in every other word. */
 const SHORTEST = 4
@@ -26,6 +28,7 @@ export function withoutSecrets(text: string, { env }: World, database: string | 
     .filter((secret) => secret.length >= SHORTEST)
     .sort((a, b) => b.length - a.length)
     .reduce((shown, secret) => shown.replaceAll(secret, '***'), text)
+    .replace(PASSWORD_IN_URL, '$1***@')
 }
 
 function decoded(text: string): string {

@@ -3,8 +3,10 @@ import { absoluteEnd, remainingMoment, withAbsoluteEnd } from './expiry.js'
 import { chain, isPromise, orElse } from './maybe.js'
 import { apply, type Delta, delta, NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
+import type { Store } from './store.js'
 import { patiently } from './turns.js'
 import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
+import { untilDone } from './until-done.js'
 import { isUnknown, noteFor, userOf, withLogin } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
@@ -70,12 +72,23 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
   const made =
     entry === null
       ? state.store.create(key, record)
-      : chain(state.store.index.put(entry), () => state.store.create(key, record))
+      : chain(state.store.index.put(entry), () => createListed(state.store, key, record))
   return chain(made, (outcome): MaybePromise<void> => {
     if (isSaved(outcome)) return saved(state, outcome, key, record, revision, generation)
     if (tries === NEW_KEY_TRIES) throw new SessionConflict(tries)
     return create(state, tries + 1)
   })
+}
+
+/** A session that is there though its store did not say so in time has no visitor, and would count as one more of its user. */
+function createListed(store: Store, key: string, record: SessionRecord): MaybePromise<Outcome> {
+  return orElse(
+    () => store.create(key, record),
+    (error) => {
+      void untilDone(() => store.delete(key))
+      throw error
+    },
+  )
 }
 
 /** Stores the session if nobody saved since it was loaded; false if somebody did. */

@@ -5,6 +5,7 @@ const TITLES: Readonly<Record<number, readonly [title: string, text: string]>> =
   400: ['Bad request', 'Your session ended while this page was being made. Please go back and try again.'],
   403: ['Forbidden', 'You may not do this.'],
   409: ['Conflict', 'Somebody else changed the same data at the same time. Please try again.'],
+  429: ['Too many requests', 'This was tried too often. Please wait a while and try again.'],
   503: [
     'Service unavailable',
     'Your session cannot be reached at the moment. You are still logged in; please try again shortly.',

@@ -27,6 +27,8 @@ export function getHost(head: RequestHead, settings: HostSettings): string {
   const parsed = HOST.exec(host.toLowerCase())
   if (parsed === null) throw new DisallowedHost()
   const domain = (parsed[1] as string).replace(/\.$/, '')
+  // A lone dot, which no host is called.
+  if (domain === '') throw new DisallowedHost()
   const { allowedHosts } = settings
   if (allowedHosts.length > 0 && !allowedHosts.some((pattern) => pattern === '*' || isSameDomain(domain, pattern))) {
     throw new DisallowedHost()

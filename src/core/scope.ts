@@ -4,7 +4,7 @@ import { patchVary } from '../wire/vary.js'
 import * as commit from './commit.js'
 import { type Decision, decide } from './decide.js'
 import { dictionary } from './dictionary.js'
-import { isSecure } from './host.js'
+import { getHost, isSecure } from './host.js'
 import { keepPrivate } from './keep-private.js'
 import { chain, isPromise, orElse } from './maybe.js'
 import type { Part } from './part.js'
@@ -76,10 +76,12 @@ export class Scope {
   }
 
   /**
-   * Before the handler: reads the session cookie, fetches what an asynchronous engine holds, lets the parts look. An answer given here is
-   * sent instead of the handler's.
+   * Before the handler: refuses a host that `allowedHosts` does not name (`DisallowedHost`), reads the session cookie, fetches what an
+   * asynchronous engine holds, lets the parts look. An answer given here is sent instead of the handler's.
    */
   begin(): MaybePromise<PlainResponse | undefined> {
+    // Before anything is looked up: a name that leads here by somebody else's will has no visitors of ours (DNS rebinding, T44).
+    if (this.site.settings.allowedHosts.length > 0) getHost(this.head, this.site.settings)
     const cookie = this.#sessionCookie()
     if (cookie === undefined) return this.#beginParts()
     const { state, site } = this

@@ -18,7 +18,7 @@ import { delta, NO_CELLS } from './merge.js'
 import type { Expiry } from './session-types.js'
 import type { Store } from './store.js'
 import type { Cells, Loaded, RequestHead, Version } from './types.js'
-import { MARK_KEY } from './user-mark.js'
+import { AUTH_TIME_KEY, MARK_KEY } from './user-mark.js'
 
 const REMOVED = Symbol('removed')
 const TEST_COOKIE_NAME = 'testcookie'
@@ -36,6 +36,7 @@ const OWN_KEYS = new Map([
   ['_messages', 'messages.add(request, level, text)'],
   [EXPIRY_KEY, 'session.setExpiry(value)'],
   [MARK_KEY, 'site.sessions'],
+  [AUTH_TIME_KEY, 'login(request, user)'],
 ])
 
 /** A nested value that was handed out, with the text it was read from: who holds it may change it at any time. */

@@ -44,6 +44,19 @@ export const cookiePath: Rule<string> = text(
   /^\/[\x20-\x3a\x3c-\x7e]{0,1023}$/,
 )
 
+export const checkId: Rule<string> = text("the id of a check, such as 'security.W020'", /^[A-Za-z0-9_.]+\.[A-Z]\d{3}$/)
+
+/** Compared with paths as they come, so nothing in it may be written in two ways. */
+export const pathPattern: Rule<string> = rule(
+  "a path such as '/hook', or '/hooks/*' for all below it (no '..', '//' or '%')",
+  'text',
+  (value) => {
+    const good = typeof value === 'string' && PATH_PATTERN.test(value) && !/\/\/|\/\.{1,2}(?:\/|$)/.test(value)
+    return good ? value : new Refusal(value)
+  },
+)
+const PATH_PATTERN = /^\/(?:[\w.~!$&'()+,;=:@/-]*\/\*?|[\w.~!$&'()+,;=:@/-]*|\*)$/
+
 /** Where a browser is sent. */
 export const location: Rule<string> = text('a URL or path without blanks or control characters', /^[^\s\p{C}]+$/u)
 

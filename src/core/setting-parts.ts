@@ -1,3 +1,4 @@
+import type { LoginThrottle } from './login-throttle.js'
 import { flag, list, named, oneOf, Refusal, type Rule, record, rule, text } from './setting-rules.js'
 import type { Clock, MaybePromise, PlainResponse } from './types.js'
 
@@ -95,20 +96,46 @@ const backend: Rule<string | AuthenticationBackend> = rule(
 
 export const authenticationBackends: Rule<readonly (string | AuthenticationBackend)[]> = list(backend, 1)
 
-const HASHERS = { pbkdf2_sha256: 'django.contrib.auth.hashers.PBKDF2PasswordHasher' } as const
-const LATER_HASHER = /^django\.contrib\.auth\.hashers\.(PBKDF2SHA1|Argon2|BCryptSHA256|BCrypt|Scrypt)PasswordHasher$/
-const builtHasher = named(HASHERS)
+const HASHERS = {
+  pbkdf2_sha256: 'django.contrib.auth.hashers.PBKDF2PasswordHasher',
+  pbkdf2_sha1: 'django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher',
+  argon2: 'django.contrib.auth.hashers.Argon2PasswordHasher',
+  bcrypt_sha256: 'django.contrib.auth.hashers.BCryptSHA256PasswordHasher',
+  scrypt: 'django.contrib.auth.hashers.ScryptPasswordHasher',
+  bcrypt: 'django.contrib.auth.hashers.BCryptPasswordHasher',
+  md5: 'django.contrib.auth.hashers.MD5PasswordHasher',
+  sha1: 'django.contrib.auth.hashers.SHA1PasswordHasher',
+  unsalted_md5: 'django.contrib.auth.hashers.UnsaltedMD5PasswordHasher',
+  unsalted_sha1: 'django.contrib.auth.hashers.UnsaltedSHA1PasswordHasher',
+} as const
+const hasher = named(HASHERS)
+/** Guessed by the billion: they are read, and no new hash is made by them. */
+const FOR_READING = new Set(['bcrypt', 'md5', 'sha1', 'unsalted_md5', 'unsalted_sha1'])
 
-type HasherName = keyof typeof HASHERS
+/** The name of a password hasher: what a stored hash begins with. */
+export type HasherName = keyof typeof HASHERS
+
+const hashers = list(hasher, 1)
 
 export const passwordHashers: Rule<readonly (HasherName | (typeof HASHERS)[HasherName])[], readonly HasherName[]> =
-  list(
-    rule(builtHasher.allowed, 'text', (value) => {
-      const later = typeof value === 'string' ? LATER_HASHER.exec(value)?.[1] : undefined
-      return later === undefined ? builtHasher.check(value) : new Refusal(value, `${later} is not built yet.`)
-    }),
-    1,
-  )
+  rule(hashers.allowed, 'list', (value) => {
+    const checked = hashers.check(value)
+    if (checked instanceof Refusal || !FOR_READING.has(checked[0] as string)) return checked
+    return new Refusal(
+      checked[0],
+      'That one is only for reading old hashes: name one first that makes new ones.',
+      'item 0',
+    )
+  })
+
+export const loginThrottle: Rule<LoginThrottle> = rule(
+  'an object with a function retryAfter(attempt), and if wanted failed and succeeded',
+  'code',
+  (value) => {
+    const { retryAfter } = (value ?? {}) as Partial<LoginThrottle>
+    return typeof retryAfter === 'function' ? (value as LoginThrottle) : new Refusal(value)
+  },
+)
 
 export const serializer = named({ JSONSerializer: 'django.contrib.sessions.serializers.JSONSerializer' })
 

@@ -63,11 +63,17 @@ export const settingsTable = {
     'Older keys: what they signed is still read, nothing new is signed with them.',
   ),
   debug: django('site', flag, false, 'Shows reasons on error pages. Never in production.'),
+  silencedSystemChecks: django(
+    'site',
+    list(kind.checkId),
+    [],
+    'What `sojourn check --deploy` does not say, by id: `security.W020`.',
+  ),
   middleware: django(
     'site',
     part.middleware,
     ['sessions', 'csrf', 'auth', 'messages'],
-    'The parts that are on, in any order; sessions always are.',
+    'The parts that are on, in any order; sessions always are. Without `csrf` only pages with `csrfProtect` check a token.',
   ),
   databases: own(
     'site',
@@ -291,9 +297,27 @@ export const settingsTable = {
     'Lax',
     "When other sites' pages may send the CSRF cookie; false leaves the attribute out.",
   ),
+  csrfCookieMasked: django(
+    'csrf',
+    flag,
+    false,
+    'Keeps the CSRF secret masked, in the cookie and in the session, as Django did before 4.1: with `csrfUseSessions` such a Django beside cannot read it otherwise.',
+  ),
   csrfHeaderName: django('csrf', kind.metaHeader, 'HTTP_X_CSRFTOKEN', 'The header that scripts send the token in.'),
   csrfTrustedOrigins: django('csrf', list(kind.origin), [], 'Other origins whose forms are accepted.'),
   csrfUseSessions: django('csrf', flag, false, 'Keeps the CSRF secret in the session instead of a cookie.'),
+  csrfMode: own(
+    'csrf',
+    choice('token', 'header-only', 'report-only'),
+    'token',
+    "What a form must bring: `'token'` as in Django; `'header-only'` only a good Sec-Fetch-Site, Origin or Referer, which browsers send by themselves; `'report-only'` refuses nothing and tells `csrf_failed`.",
+  ),
+  csrfExemptPaths: own(
+    'csrf',
+    list(kind.pathPattern),
+    [],
+    "Paths that need no token, as webhooks do: `'/hook'` is exactly this, `'/hooks/*'` all below it.",
+  ),
   csrfFailureView: django(
     'csrf',
     orNull(part.csrfFailureView),
@@ -328,14 +352,32 @@ export const settingsTable = {
   passwordHashers: django(
     'auth',
     part.passwordHashers,
-    ['pbkdf2_sha256'],
-    'How passwords are hashed: the first for new ones, all for old ones.',
+    ['pbkdf2_sha256', 'pbkdf2_sha1', 'argon2', 'bcrypt_sha256', 'scrypt'],
+    'How passwords are hashed: the first makes new hashes, all are read. `argon2` and `bcrypt_sha256` need the package `argon2` or `bcrypt`; `bcrypt`, `md5`, `sha1` and the unsalted ones are for reading only.',
+  ),
+  passwordUpgrade: own(
+    'auth',
+    flag,
+    true,
+    'Hashes a password anew at login where its hash is weaker than new ones are, as Django does; never the other way. A hash that is rewritten ends the other sessions of its user.',
   ),
   pbkdf2Iterations: own(
     'auth',
     whole('iterations', 1, 2 ** 31 - 1),
     1_500_000,
     'The work of a new PBKDF2 hash, as Django 6.1 does it.',
+  ),
+  loginThrottle: own(
+    'auth',
+    orNull(part.loginThrottle),
+    null,
+    'Is asked by `authenticate` before it looks at a password, and told how it went: slows down whoever guesses.',
+  ),
+  sessionAuthTime: own(
+    'auth',
+    flag,
+    false,
+    'Notes in the session when its user proved who they are; needed for `requireRecentAuth`.',
   ),
   loginUrl: django('auth', kind.location, '/accounts/login/', 'Where a visitor is sent to log in.'),
   loginRedirectUrl: django(

@@ -1,5 +1,7 @@
 import { ImproperlyConfigured, SojournError, StoreUnavailable } from '../errors.js'
+import { checkDeployment, type Finding } from './checks.js'
 import type { Decision } from './decide.js'
+import { orElse } from './maybe.js'
 import type { Part, PartName } from './part.js'
 import type { Scope } from './scope.js'
 import { SessionCookie } from './session-cookie.js'
@@ -48,6 +50,21 @@ export class Site {
     this.sessionCookie = new SessionCookie(settings)
     this.#migrate = assembly.migrate ?? (() => undefined)
     this.#close = assembly.close
+  }
+
+  /**
+   * What there is to say of the settings before the site goes to its visitors: `sojourn check --deploy` for this site.
+   *
+   * @example
+   * ```ts
+   * import { sojourn } from 'sojourn'
+   *
+   * const site = sojourn({ secretKey: 'a short text', sessionEngine: 'memory' })
+   * for (const { id, setting, remedy } of site.check()) console.log(id, setting, remedy) // security.W009 secretKey Make a new one...
+   * ```
+   */
+  check(): readonly Finding[] {
+    return checkDeployment(this.settings, this.engine)
   }
 
   /** Calls `listener` whenever this happens; returns a function that stops it. */
@@ -116,7 +133,13 @@ export class Site {
    */
   async ready({ timeout = 10 }: { readonly timeout?: number } = {}): Promise<void> {
     try {
-      await untilReady(() => this.store.exists(this.store.newKey()), timeout)
+      const key = this.store.newKey()
+      await untilReady(() => this.store.exists(key), timeout)
+      // The cache beside a table, whose connection the first save would have to wait for. Without it the site works too.
+      await orElse<unknown>(
+        () => this.engine.loadCopy?.(key),
+        () => undefined,
+      )
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const { cause } = error

@@ -203,7 +203,13 @@ export interface SiteEvents {
   cache_failed: { readonly error: unknown }
   /** A request ended with an error that is not the visitor's. Without a listener it is printed. */
   request_failed: { readonly error: unknown; readonly request: object }
-  csrf_failed: { readonly reason: string; readonly request: object }
+  /** A form without a good token: `reason` in Django's words, `code` the short name of it. Not refused with `csrfMode: 'report-only'`. */
+  csrf_failed: {
+    readonly reason: string
+    readonly code: string
+    readonly refused: boolean
+    readonly request: object
+  }
   user_logged_in: { readonly user: unknown; readonly request: object }
   user_logged_out: { readonly user: unknown; readonly request: object }
   user_login_failed: { readonly request: object | undefined }

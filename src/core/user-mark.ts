@@ -7,6 +7,8 @@ import type { Cells, IndexEntry } from './types.js'
  * A Django that gives the session a new key takes the mark along, and so it is seen that the index does not know the new key yet.
  */
 export const MARK_KEY = '_sojourn_user'
+/** When the user of a session proved who they are, in seconds since 1970; kept only with `sessionAuthTime`. */
+export const AUTH_TIME_KEY = '_sojourn_auth_time'
 const USER_KEY = '_auth_user_id'
 const KEY_CHARACTERS = 6
 /**

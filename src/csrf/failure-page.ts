@@ -1,10 +1,10 @@
 import { escapeHtml } from '../core/failure.js'
 import { findScope, type Scope } from '../core/scope.js'
 import type { PlainResponse } from '../core/types.js'
-import { type ReasonCode, reasonCode } from './reasons.js'
+import { type CsrfReasonCode, csrfReasonCode } from './reasons.js'
 
 /** What a visitor can do about it. */
-const ADVICE: Partial<Record<ReasonCode, string>> = {
+const ADVICE: Partial<Record<CsrfReasonCode, string>> = {
   no_cookie:
     'This site protects its forms with a cookie, and your browser sent none. Please allow cookies and try again.',
   no_referer:
@@ -29,7 +29,7 @@ const DEFAULT_ADVICE = 'Please go back, reload the page and send the form again.
  * ```
  */
 export function csrfFailure(request: object, reason: string): PlainResponse {
-  const code = reasonCode(reason)
+  const code = csrfReasonCode(reason)
   const scope = findScope(request)
   const detail = scope?.site.settings.debug ? debugDetail(scope, reason) : ''
   return {

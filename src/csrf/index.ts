@@ -1,14 +1,18 @@
-import { type Scope, scopeOf } from '../core/scope.js'
-import { type CsrfPart, exempt } from './part.js'
+import { scopeOf } from '../core/scope.js'
+import { exempt } from './exempt.js'
+import { partOf } from './part.js'
+import { FORM_FIELD } from './verify.js'
 
+export type { Guard } from '../core/guard.js'
 export { csrfFailure } from './failure-page.js'
+export { csrfProtect, ensureCsrfCookie, requiresCsrfToken } from './guards.js'
+export { type CsrfReasonCode, csrfReasonCode } from './reasons.js'
 
 /**
  * The token for a form or a script of this response, masked anew at each call, so that no page shows the same twice. The
  * secret behind it is stored or renewed with the response. Mirrors `django.middleware.csrf.get_token`.
  *
- * Throws `NoScope` without the middleware, `ImproperlyConfigured` where `csrf` is switched off; with `csrfUseSessions`
- * `SessionNotLoaded` before an asynchronous session is loaded, and `SessionSealed` where a new secret comes too late.
+ * Throws `NoScope` without the middleware; with `csrfUseSessions` `SessionNotLoaded` before an asynchronous session is loaded, and `SessionSealed` where a new secret comes too late.
  *
  * @example
  * ```ts
@@ -39,7 +43,21 @@ export function getToken(request: object): string {
  * ```
  */
 export function csrfInput(request: object): string {
-  return `<input type="hidden" name="csrfmiddlewaretoken" value="${getToken(request)}">`
+  return `<input type="hidden" name="${FORM_FIELD}" value="${getToken(request)}">`
+}
+
+/**
+ * The attributes of that field, for JSX and whatever else makes HTML of values; throws as `getToken` does.
+ *
+ * @example
+ * ```tsx
+ * <form method="post">
+ *   <input {...csrfField(request)} />
+ * </form>
+ * ```
+ */
+export function csrfField(request: object): { readonly type: 'hidden'; readonly name: string; readonly value: string } {
+  return { type: 'hidden', name: FORM_FIELD, value: getToken(request) }
 }
 
 /**
@@ -53,7 +71,8 @@ export function rotateToken(request: object): void {
 
 /**
  * Lets this request pass without a token: for webhooks and the like, which prove themselves in another way. To be called
- * with the raw request before sojourn's middleware sees it; later it has no effect. Mirrors Django's `csrf_exempt`.
+ * with the raw request before sojourn's middleware sees it; later it has no effect. Mirrors Django's `csrf_exempt`. Where the paths are
+ * known beforehand, `csrfExemptPaths: ['/hook']` is simpler.
  *
  * @example
  * ```ts
@@ -70,8 +89,4 @@ export function rotateToken(request: object): void {
  */
 export function csrfExempt(request: object): void {
   exempt(request)
-}
-
-function partOf(scope: Scope): CsrfPart {
-  return scope.site.part<CsrfPart>('csrf')
 }

@@ -1,17 +1,20 @@
 import { load } from '../core/commit.js'
 import { keepPrivate } from '../core/keep-private.js'
-import { chain } from '../core/maybe.js'
+import { chain, orElse } from '../core/maybe.js'
 import type { Part } from '../core/part.js'
 import type { Scope } from '../core/scope.js'
 import type { ResolvedSettings } from '../core/settings.js'
 import type { MaybePromise, PlainResponse, ResponseHead } from '../core/types.js'
-import { SessionSealed } from '../errors.js'
+import { BodyNotParsed, SessionSealed } from '../errors.js'
 import { randomString } from '../wire/crypto.js'
 import { setCookie } from '../wire/set-cookie.js'
 import { patchVary } from '../wire/vary.js'
+import { exemption } from './exempt.js'
 import { csrfFailure } from './failure-page.js'
+import { leavingBody } from './leaving-body.js'
+import { csrfReasonCode } from './reasons.js'
 import { bareSecret, CSRF_ALPHABET, malformation, maskSecret, SECRET_LENGTH } from './token.js'
-import { isSafe, type StoredSecret, type Verify, verifier } from './verify.js'
+import { isSafe, type StoredSecret, type Submission, type Verify, verifier } from './verify.js'
 
 /** Where the secret is kept with `csrfUseSessions`. Django's `CSRF_SESSION_KEY`. */
 const SESSION_KEY = '_csrftoken'
@@ -19,13 +22,6 @@ const SESSION_KEY = '_csrftoken'
 /** A secret that this response must store: new, or in use and so to be renewed. */
 interface Kept {
   secret: string
-}
-
-const exempted = new WeakSet<object>()
-
-/** Lets one request pass unchecked. `csrfExempt` for users. */
-export function exempt(request: object): void {
-  exempted.add(request)
 }
 
 /** Makes the part that protects forms. Mirrors `django.middleware.csrf.CsrfViewMiddleware`. */
@@ -37,26 +33,55 @@ export class CsrfPart implements Part {
   readonly name = 'csrf'
   readonly #settings: ResolvedSettings
   readonly #verify: Verify
+  readonly #isExempt: (request: object, url: string) => boolean
   readonly #random: (length: number, alphabet: string) => string
+  /** Absent where `middleware` leaves the part out: then `csrfProtect` guards single pages. */
+  readonly begin?: NonNullable<Part['begin']>
 
   constructor(settings: ResolvedSettings) {
     this.#settings = settings
     this.#verify = verifier(settings)
+    this.#isExempt = exemption(settings.csrfExemptPaths)
     this.#random = settings.random ?? randomString
+    if (settings.middleware.includes('csrf')) this.begin = (scope) => this.#begin(scope)
   }
 
-  begin(scope: Scope): MaybePromise<PlainResponse | undefined> {
-    this.#replaceMalformedCookie(scope)
-    if (isSafe(scope.head.method) || exempted.has(scope.request)) return undefined
+  #begin(scope: Scope): MaybePromise<PlainResponse | undefined> {
+    this.prepare(scope)
+    const { head, request } = scope
+    return isSafe(head.method) || this.#isExempt(request, head.url) ? undefined : this.check(scope)
+  }
+
+  /** The answer to a request without a good token. Mirrors `process_view`, but for the exemptions. */
+  check(scope: Scope): MaybePromise<PlainResponse | undefined> {
     const { head, secure } = scope
-    const reason = this.#verify({ head, secure, stored: () => this.#stored(scope) })
-    return chain(reason, (why) => (why === null ? undefined : this.#refuse(scope, why)))
+    if (isSafe(head.method)) return undefined
+    const submission = { head, secure, stored: () => this.#stored(scope) }
+    if (this.#settings.csrfMode === 'report-only') return this.#report(scope, submission)
+    return chain(this.#verify(submission), (why) => (why === null ? undefined : this.#refuse(scope, why)))
   }
 
   #refuse(scope: Scope, reason: string): MaybePromise<PlainResponse> {
     const { request, site } = scope
-    site.emit('csrf_failed', { reason, request })
+    site.emit('csrf_failed', { reason, code: csrfReasonCode(reason), refused: true, request })
     return (this.#settings.csrfFailureView ?? csrfFailure)(request, reason)
+  }
+
+  /** Tells what would have been refused. Of a form that cannot be read without taking it from the page there is nothing to tell. */
+  #report({ request, site }: Scope, submission: Submission): MaybePromise<undefined> {
+    const unread = (error: unknown): null => {
+      if (error instanceof BodyNotParsed) return null
+      throw error
+    }
+    const head = leavingBody(submission.head, this.#settings.dataUploadMaxMemorySize)
+    return chain(
+      orElse(() => this.#verify({ ...submission, head }), unread),
+      (reason) => {
+        if (reason === null) return undefined
+        site.emit('csrf_failed', { reason, code: csrfReasonCode(reason), refused: false, request })
+        return undefined
+      },
+    )
   }
 
   finish(scope: Scope, response: ResponseHead): MaybePromise<void> {
@@ -65,19 +90,21 @@ export class CsrfPart implements Part {
     const { state } = scope
     if (this.#settings.csrfUseSessions) {
       return chain(load(state), () => {
-        // Django before 4.1 keeps it masked there and cannot read a bare one, so one that is still right stays as it is.
-        if (this.#storedNow(scope).secret !== kept.secret) state.put(SESSION_KEY, kept.secret)
+        // What is there may be in the other form, and is right all the same.
+        if (this.#storedNow(scope).secret === kept.secret) return
+        state.put(SESSION_KEY, this.#storedForm(kept.secret))
       })
     }
-    response.append('Set-Cookie', this.#cookie(kept.secret, scope.secure))
+    response.append('Set-Cookie', this.#cookie(this.#storedForm(kept.secret), scope.secure))
     response.set('Vary', patchVary(response.get('Vary'), ['Cookie']))
     keepPrivate(response)
   }
 
-  /** A token made before login may be known to somebody else. */
+  /** A token made before login may be known to somebody else. Where nobody checks tokens by themselves, who has none gets none. */
   loggedIn(scope: Scope): void {
+    if (this.begin === undefined && scope.kept<Kept>(this) === undefined && !this.#storedNow(scope).secret) return
     if (scope.state.sealed) throw new SessionSealed()
-    this.#send(scope, this.#newSecret())
+    this.#keep(scope, this.#newSecret())
   }
 
   /** A token for a form of this response, masked anew at each call. Mirrors `get_token`. */
@@ -85,7 +112,7 @@ export class CsrfPart implements Part {
     const known = scope.kept<Kept>(this)?.secret ?? this.#storedNow(scope).secret
     // Past the head a known secret still serves; a new one could no longer reach the visitor, and the form would fail.
     const secret = known ?? this.#newSecret()
-    if (!scope.state.held) this.#send(scope, secret)
+    if (!scope.state.held) this.#keep(scope, secret)
     else if (known === undefined || known === null) throw new SessionSealed()
     return maskSecret(secret, this.#newSecret())
   }
@@ -93,23 +120,38 @@ export class CsrfPart implements Part {
   /** A new secret; forms made before fail. Mirrors `rotate_token`. */
   rotate(scope: Scope): void {
     if (scope.state.held) throw new SessionSealed()
-    this.#send(scope, this.#newSecret())
+    this.#keep(scope, this.#newSecret())
   }
 
-  #send(scope: Scope, secret: string): void {
+  /** The visitor's secret goes out with this response, a new one where there is none. Mirrors `ensure_csrf_cookie`. */
+  send(scope: Scope): MaybePromise<void> {
+    if (scope.kept<Kept>(this) !== undefined) return
+    if (scope.state.held) throw new SessionSealed()
+    return chain(this.#stored(scope), ({ secret }) => this.#keep(scope, secret ?? this.#newSecret()))
+  }
+
+  #keep(scope: Scope, secret: string): void {
     scope.keep<Kept>(this, () => ({ secret })).secret = secret
+  }
+
+  /** Bare, or masked as Django up to 4.0 keeps it, which cannot read a bare one out of a session. Either is read here. */
+  #storedForm(secret: string): string {
+    return this.#settings.csrfCookieMasked ? maskSecret(secret, this.#newSecret()) : secret
   }
 
   #newSecret(): string {
     return this.#random(SECRET_LENGTH, CSRF_ALPHABET)
   }
 
-  /** Before anything else and for every method, as Django's `process_request` does; without a cookie it costs nothing. */
-  #replaceMalformedCookie(scope: Scope): void {
+  /**
+   * Replaces a cookie that is no secret: before anything else and for every method, as Django's `process_request` does. Without a cookie it
+   * costs nothing.
+   */
+  prepare(scope: Scope): void {
     const { csrfCookieName, csrfUseSessions } = this.#settings
     if (csrfUseSessions || !scope.head.header('cookie')?.includes(csrfCookieName)) return
     const cookie = scope.cookie(csrfCookieName)
-    if (cookie !== undefined && malformation(cookie) !== null) this.#send(scope, this.#newSecret())
+    if (cookie !== undefined && malformation(cookie) !== null) this.#keep(scope, this.#newSecret())
   }
 
   #stored(scope: Scope): MaybePromise<StoredSecret> {
@@ -141,4 +183,9 @@ export class CsrfPart implements Part {
       sameSite: settings.csrfCookieSamesite,
     })
   }
+}
+
+/** The part of a request's site; it is there also where `middleware` leaves it out. */
+export function partOf(scope: Scope): CsrfPart {
+  return scope.site.part<CsrfPart>('csrf')
 }

@@ -12,6 +12,9 @@ export function badFetchSite(site: string): string {
   return `Sec-Fetch-Site checking failed - ${site}.`
 }
 
+/** sojourn's own, with `csrfMode: 'header-only'`. */
+export const NO_SOURCE = 'Source checking failed - no Sec-Fetch-Site, Origin or Referer.'
+
 export function badOrigin(origin: string): string {
   return `Origin checking failed - ${origin} does not match any trusted origins.`
 }
@@ -29,9 +32,10 @@ export function badToken(source: string, what: Malformation | 'incorrect'): stri
   return `CSRF token from ${source === 'POST' ? source : `the '${source}' HTTP header`} ${what}.`
 }
 
-/** A short name that stays the same whatever the request held, for pages and metrics. */
-export type ReasonCode =
+/** A short name of a reason, the same whatever the request held: for pages, logs and metrics. */
+export type CsrfReasonCode =
   | 'fetch_site'
+  | 'no_source'
   | 'origin'
   | 'no_referer'
   | 'referer'
@@ -41,8 +45,9 @@ export type ReasonCode =
   | 'token'
   | 'other'
 
-const CODES: readonly (readonly [beginning: string, code: ReasonCode])[] = [
+const CODES: readonly (readonly [beginning: string, code: CsrfReasonCode])[] = [
   ['Sec-Fetch-Site', 'fetch_site'],
+  [NO_SOURCE, 'no_source'],
   ['Origin', 'origin'],
   [NO_REFERER, 'no_referer'],
   ['Referer', 'referer'],
@@ -52,6 +57,16 @@ const CODES: readonly (readonly [beginning: string, code: ReasonCode])[] = [
   ['CSRF token', 'token'],
 ]
 
-export function reasonCode(reason: string): ReasonCode {
+/**
+ * The short name of a reason that `csrfFailureView` is given.
+ *
+ * @example
+ * ```ts
+ * import { csrfReasonCode } from 'sojourn/csrf'
+ *
+ * console.log(csrfReasonCode('CSRF cookie not set.')) // no_cookie
+ * ```
+ */
+export function csrfReasonCode(reason: string): CsrfReasonCode {
   return CODES.find(([beginning]) => reason.startsWith(beginning))?.[1] ?? 'other'
 }

@@ -7,7 +7,8 @@ import * as reasons from './reasons.js'
 import { type Malformation, malformation, tokenMatches } from './token.js'
 import { type TrustedOrigins, trustedOrigins } from './trusted-origins.js'
 
-const FORM_FIELD = 'csrfmiddlewaretoken'
+/** The field of a form that holds its token. */
+export const FORM_FIELD = 'csrfmiddlewaretoken'
 
 /** What a visitor's cookie or session holds: a bare secret, nothing, or something that is no secret. */
 export type StoredSecret =
@@ -33,7 +34,8 @@ export function isSafe(method: string): boolean {
 
 /**
  * The checks of `CsrfViewMiddleware.process_view` in Django's order, with one of our own before them. What a browser says
- * by itself (Sec-Fetch-Site, Origin, Referer) comes first and the token last; the Content-Type never matters (T37).
+ * by itself (Sec-Fetch-Site, Origin, Referer) comes first and the token last, or not at all with `csrfMode: 'header-only'`; the
+ * Content-Type never matters (T37).
  */
 export function verifier(settings: ResolvedSettings): Verify {
   const trusted = trustedOrigins(settings.csrfTrustedOrigins)
@@ -41,6 +43,7 @@ export function verifier(settings: ResolvedSettings): Verify {
   return (submission) => {
     const refused = checkSource(submission, settings, trusted)
     if (refused !== null) return refused
+    if (settings.csrfMode === 'header-only') return isVouchedFor(submission) ? null : reasons.NO_SOURCE
     return chain(submission.stored(), (stored): MaybePromise<string | null> => {
       if (stored.malformed !== undefined) return reasons.badCookie(stored.malformed)
       const { secret } = stored
@@ -61,6 +64,15 @@ function checkSource(submission: Submission, settings: ResolvedSettings, trusted
   if (origin !== undefined) return isKnown ? null : reasons.badOrigin(origin)
   // Over plain HTTP anyone on the way could write a Referer, so it proves nothing there.
   return secure ? checkReferer(head, settings, trusted) : null
+}
+
+/**
+ * Whether any of the headers was there that have just been found in order. A browser of the last years always sends one with a form; without
+ * any, a form of another site looks the same as one of ours.
+ */
+function isVouchedFor({ head, secure }: Submission): boolean {
+  const named = head.header('sec-fetch-site') ?? head.header('origin')
+  return named !== undefined || (secure && head.header('referer') !== undefined)
 }
 
 /** Mirrors `_origin_verified`. `null`, the origin of sandboxed frames and data URLs, is nobody's (T36). */

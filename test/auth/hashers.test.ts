@@ -43,6 +43,20 @@ describe('a damaged hash is a wrong password', () => {
     'toString$10$salt$hash',
     '__proto__$10$salt$hash',
     'md5$salt$hash',
+    'scrypt$3$salt$8$1$AAAA',
+    'scrypt$1$salt$8$1$AAAA',
+    'scrypt$16384$salt$9999999$9999999$AAAA',
+    'scrypt$16384$salt$8$9999$AAAA',
+    'scrypt$8388608$salt$8$1$AAAA',
+    'pbkdf2_sha256$2147483647$salt$hash',
+    'argon2$argon2id$v=19$m=1,t=2,p=8$YWJjZGVmZ2hpamtsbW5v$AAAAAAAA',
+    'argon2$argon2id$v=19$m=99999999,t=2,p=8$YWJjZGVmZ2hpamtsbW5v$AAAAAAAA',
+    'argon2$argon2id$v=19$m=64,t=999,p=8$YWJjZGVmZ2hpamtsbW5v$AAAAAAAA',
+    'argon2$argon2id$v=19$m=64,t=2,p=8$YWJj$AAAAAAAA',
+    'argon2$argon2id$v=19$m=64,t=2,p=8$YWJjZGVmZ2hpamtsbW5v$AAAAA=',
+    `bcrypt_sha256$$2b$00$${'a'.repeat(53)}`,
+    `bcrypt_sha256$$2b$31$${'a'.repeat(53)}`,
+    `bcrypt_sha256$$2x$04$${'a'.repeat(53)}`,
   ])('%j', async (encoded) => {
     expect(await checkPassword('secret', encoded, cheap)).toBe(false)
   })
@@ -55,8 +69,12 @@ describe('a damaged hash is a wrong password', () => {
 })
 
 test('the hasher of a hash is known by its first word', () => {
-  expect(identifyHasher('pbkdf2_sha256$1$s$h')).toBe('pbkdf2_sha256')
-  for (const other of ['argon2$x', 'constructor$x', '!x', '']) expect(identifyHasher(other)).toBeNull()
+  for (const name of ['pbkdf2_sha256', 'pbkdf2_sha1', 'argon2', 'bcrypt_sha256', 'bcrypt', 'scrypt', 'md5', 'sha1']) {
+    expect(identifyHasher(`${name}$1$s$h`)).toBe(name)
+  }
+  for (const bare of ['a'.repeat(32), `md5$$${'a'.repeat(32)}`]) expect(identifyHasher(bare)).toBe('unsalted_md5')
+  expect(identifyHasher(`sha1$$${'a'.repeat(40)}`)).toBe('unsalted_sha1')
+  for (const other of ['rot13$x', 'argon2', 'constructor$x', '!x', '']) expect(identifyHasher(other)).toBeNull()
 })
 
 test('hashing leaves the event loop free', async () => {
@@ -85,7 +103,8 @@ describe('time does not tell', () => {
     const strong = await makePassword('secret', rules)
     const weak = await makePassword('secret', { iterations: 1 })
     const full = await fastest(() => checkPassword('wrong', strong, rules))
-    for (const encoded of [weak, '!', '', 'argon2$x']) {
+    const other = await makePassword('secret', { hashers: ['pbkdf2_sha1'], iterations: 1 })
+    for (const encoded of [weak, other, '!', '', 'argon2$x']) {
       expect(await fastest(() => checkPassword('wrong', encoded, rules))).toBeGreaterThan(full / 5)
     }
   })

@@ -60,3 +60,26 @@ describe.each(Object.entries(starts))('%s', (_name, start) => {
       expect((await send(client, form(token, 'wrong'))).status).toBe(403)
     }))
 })
+
+test('report-only leaves a form of any size to the page', async () => {
+  const app = express()
+  const settings = {
+    secretKey: 'a secret of the tests, of more than fifty characters in all',
+    sessionEngine: 'memory',
+    csrfMode: 'report-only',
+    dataUploadMaxMemorySize: 1000,
+  } as const
+  app.use(onExpress(settings))
+  app.use(express.urlencoded({ extended: false, limit: '10mb' }))
+  app.post('/', (req, res) => void res.send(String(req.body.text?.length)))
+  const served = await serve(app)
+  try {
+    for (const size of [10, 500, 100_000]) {
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Cookie: `csrftoken=${'a'.repeat(32)}` }
+      const body = `text=${'x'.repeat(size)}`
+      expect(await (await fetch(`${served.origin}/`, { method: 'POST', headers, body })).text()).toBe(String(size))
+    }
+  } finally {
+    await served.close()
+  }
+})

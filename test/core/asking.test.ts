@@ -51,6 +51,13 @@ const silences: readonly (readonly [string, Error])[] = [
   ['ours for Redis', new StoreUnavailable('Redis is not connected.', { cause: new Error('connect ECONNREFUSED') })],
   ['ours for Memcached', new Error('127.0.0.1:11211 did not answer within 250 ms')],
   ['an AbortSignal', new DOMException('The operation was aborted', 'AbortError')],
+  ['PostgreSQL that starts up', Object.assign(new Error('the database system is starting up'), { code: '57P03' })],
+  ['PostgreSQL that is full', Object.assign(new Error('too many clients already'), { code: '53300' })],
+  ['PgBouncer', Object.assign(new Error('no more connections allowed'), { code: '08P01' })],
+  [
+    'MariaDB that is full',
+    Object.assign(new Error('Too many connections'), { code: 'ER_CON_COUNT_ERROR', sqlState: '08004' }),
+  ],
   ['a pipe that broke', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })],
 ]
 const answers: readonly (readonly [string, Error])[] = [
@@ -63,6 +70,7 @@ const answers: readonly (readonly [string, Error])[] = [
     Object.assign(new Error('Lock wait timeout exceeded'), { errno: 1205, sqlState: 'HY000' }),
   ],
   ['PostgreSQL, as a cause', new StoreUnavailable('x', { cause: Object.assign(new Error('x'), { code: '57014' }) })],
+  ['a full disk', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })],
   ['the file engine', new StoreAnswered('another process held the session for 400 ms')],
   ['Redis', new StoreUnavailable('Redis answered: OOM', { cause: new StoreAnswered('OOM') })],
 ]

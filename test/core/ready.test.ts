@@ -20,3 +20,17 @@ test('or says why not, after its time', async () => {
   await expect(bareSite({ engine }).ready({ timeout: 0.2 })).rejects.toBeInstanceOf(StoreUnavailable)
   expect(engine.count('exists')).toBeGreaterThan(1)
 })
+
+test('the cache beside a table is asked too, so that no save has to wait for its connection; without it the site is ready', async () => {
+  for (const fails of [false, true]) {
+    const engine = memoryEngine()
+    let asked = 0
+    engine.loadCopy = async () => {
+      asked++
+      if (fails) throw new Error('the cache is down')
+      return null
+    }
+    await bareSite({ engine }).ready()
+    expect(asked).toBe(1)
+  }
+})

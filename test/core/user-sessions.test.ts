@@ -382,6 +382,19 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
       }
     })
 
+    test('or is one too many: nothing says that somebody proved who they are', async () => {
+      if (maxSessionsPerUserPolicy === 'evict') return
+      const world = make({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy, sessionAuthTime: true })
+      const ann = await world.users.createUser('ann')
+      await enter(world, ann)
+      const { result } = await visit(world.site, {}, async (request, { state, session }) => {
+        session.set('cart', 'full')
+        await Promise.resolve(login(request, ann)).catch(() => undefined)
+        return [...state.cells().keys()]
+      })
+      expect(result).toEqual(['cart'])
+    })
+
     test('or is one too many, and there was nothing before: nothing is stored, no cookie is sent', async () => {
       if (maxSessionsPerUserPolicy === 'evict') return
       const world = make({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy, sessionAbsoluteAge: 3600 })
@@ -395,17 +408,56 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
       expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []])
     })
 
-    test('are not counted once more for who logs in again by the same password, though there are too many by now', async () => {
-      const world = make({ maxSessionsPerUser: 2, maxSessionsPerUserPolicy })
+    test('are never more than allowed, also of five who log in again at once with one cookie', async () => {
+      const world = make({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy })
       const ann = await world.users.createUser('ann')
-      const keys = [await enter(world, ann), await enter(world, ann)]
-      const { engine, database, clock } = world
-      const stricter = { maxSessionsPerUser: 1, maxSessionsPerUserPolicy, sessionUserIndex: true }
-      const { site } = authSite({ ...stricter, engine, database, clock })
-      const again = await visit(site, { key: keys[0] }, (request) => login(request, ann))
-      expect(again.key).not.toBe(keys[0])
+      const key = await enter(world, ann)
+      const again = Array.from({ length: 5 }, () =>
+        visit(world.site, { key }, async (request, { state }) => {
+          state.get('cart')
+          await new Promise(setImmediate)
+          await login(request, ann)
+        }).catch(() => undefined),
+      )
+      const keys = (await Promise.all(again)).flatMap((each) => (each?.key === undefined ? [] : [each.key]))
+      expect((await Promise.all(keys.map((each) => who(world, each)))).filter(Boolean).length).toBeLessThanOrEqual(1)
+      expect(await world.site.sessions.count(ann.id)).toBeLessThanOrEqual(1)
+    })
+
+    test('are not more by one whose old session could not be deleted', async () => {
+      vi.spyOn(console, 'error').mockReturnValue(undefined)
+      const { ask, here, users, engine, site } = shop()
+      const ann = await users.createUser('ann')
+      for (let i = 0; i < 2; i++) await visit(site, {}, (request) => login(request, ann))
+      await ask(async (request) => void ((await getSession(request)).cart = 'full'))
+      const { delete: drop } = engine
+      engine.delete = () => {
+        engine.delete = drop
+        throw new Error('gone')
+      }
+      expect(await ask((request) => login(request, ann))).toBe('503')
+      expect(await ask(here)).toBe('undefined full')
       expect(await site.sessions.count(ann.id)).toBe(2)
-      expect(await Promise.all([again.key, keys[1]].map((key) => who(world, key as string)))).toEqual(['ann', 'ann'])
+    })
+
+    test('are not more by one that was made, and whose store said so too late', async () => {
+      vi.spyOn(console, 'error').mockReturnValue(undefined)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      try {
+        const { ask, users, engine, site } = shop()
+        const ann = await users.createUser('ann')
+        const { create } = engine
+        engine.create = async (key, record) => {
+          await create.call(engine, key, record)
+          throw new Error('no answer')
+        }
+        expect(await ask((request) => login(request, ann))).toBe('503')
+        expect(await site.sessions.count(ann.id)).toBe(1)
+        await vi.advanceTimersByTimeAsync(1000)
+        expect(await site.sessions.count(ann.id)).toBe(0)
+      } finally {
+        vi.useRealTimers()
+      }
     })
 
     test('or is one too many: the cart stays too', async () => {

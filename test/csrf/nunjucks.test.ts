@@ -1,7 +1,7 @@
 import nunjucks from 'nunjucks'
 import { describe, expect, test } from 'vitest'
 import { Scope } from '../../src/core/scope.js'
-import { csrfTokenTag } from '../../src/csrf/nunjucks.js'
+import { csrfTokenTag } from '../../src/csrf/templates/nunjucks.js'
 import { unmaskToken } from '../../src/csrf/token.js'
 import { ImproperlyConfigured, NoScope } from '../../src/errors.js'
 import { requestHead } from '../support/sites.js'

@@ -1,14 +1,42 @@
 import { describe, expect, test } from 'vitest'
+import { getSession } from '../../src/core/get-session.js'
 import { Scope } from '../../src/core/scope.js'
 import type { SettingsInput } from '../../src/core/settings.js'
-import { csrfExempt, csrfInput, getToken, rotateToken } from '../../src/csrf/index.js'
+import type { Site } from '../../src/core/site.js'
+import {
+  csrfExempt,
+  csrfField,
+  csrfInput,
+  csrfProtect,
+  ensureCsrfCookie,
+  getToken,
+  requiresCsrfToken,
+  rotateToken,
+} from '../../src/csrf/index.js'
 import { unmaskToken } from '../../src/csrf/token.js'
 import { memoryEngine } from '../../src/engines/memory.js'
-import { ImproperlyConfigured, NoScope, SessionNotLoaded, SessionSealed, StoreUnavailable } from '../../src/errors.js'
-import { bareSite, requestHead, responseHead } from '../support/sites.js'
-import { asynchronous, csrfSite, HOST, post, secret, send } from './requests.js'
+import { BodyNotParsed, NoScope, SessionNotLoaded, SessionSealed, StoreUnavailable } from '../../src/errors.js'
+import { requestHead, responseHead } from '../support/sites.js'
+import { type Answered, asynchronous, csrfSite, type Fields, HOST, post, type Sent, secret, send } from './requests.js'
 
 const clock = (): number => 1_700_000_000_000
+
+/** What a handler says that is called with the request. */
+async function asked<T>(
+  site: Site,
+  sent: Sent,
+  ask: (request: object) => T,
+): Promise<Answered & { readonly result: Awaited<T> | undefined }> {
+  let result: Awaited<T> | undefined
+  const answered = await send(site, sent, async (request) => {
+    result = await ask(request)
+  })
+  return { ...answered, result }
+}
+
+function refuseBody(): never {
+  throw new BodyNotParsed('x')
+}
 
 describe('a request that asks for no token', () => {
   test.each(['GET', 'HEAD', 'OPTIONS', 'TRACE'])(
@@ -143,11 +171,13 @@ describe('a token', () => {
     expect(asked.response.cookies[0]).toMatch(`csrftoken=${unmaskToken(getToken(asked.request))};`)
   })
 
-  test('needs a scope and a site that protects forms', () => {
-    expect(() => getToken({})).toThrow(NoScope)
-    const request = {}
-    Scope.open(bareSite(), request, requestHead())
-    for (const call of [getToken, csrfInput, rotateToken]) expect(() => call(request)).toThrow(ImproperlyConfigured)
+  test('needs a scope', () => {
+    for (const call of [getToken, csrfInput, csrfField, rotateToken]) expect(() => call({})).toThrow(NoScope)
+  })
+
+  test('is to be had as the attributes of a field', async () => {
+    const { result } = await asked(csrfSite(), {}, csrfField)
+    expect(result).toEqual({ type: 'hidden', name: 'csrfmiddlewaretoken', value: expect.stringMatching(/^\w{64}$/) })
   })
 })
 
@@ -198,6 +228,20 @@ describe('a secret in the session', () => {
       'CSRF cookie not set.',
     )
   })
+
+  test.each([false, true])(
+    'is kept masked where that is wanted, and the next form is good (in the session: %s)',
+    async (csrfUseSessions) => {
+      const site = csrfSite({ csrfUseSessions, csrfCookieMasked: true })
+      const { response, scope, result } = await asked(site, {}, getToken)
+      const cookie = response.cookies[0]?.split(';')[0]
+      const stored = csrfUseSessions ? String(scope.state.get('_csrftoken')) : cookie?.split('=')[1]
+      expect(stored).toMatch(/^[a-zA-Z0-9]{64}$/)
+      expect(unmaskToken(stored as string)).toBe(unmaskToken(result as string))
+      const form = { csrfmiddlewaretoken: String(result) }
+      expect((await send(site, { method: 'POST', cookie, form })).refused).toBeUndefined()
+    },
+  )
 
   test('that is there already is not written again by a page that asks for a token', async () => {
     const site = csrfSite({ csrfUseSessions: true })
@@ -306,6 +350,196 @@ describe('a refusal', () => {
     const { request } = await send(site, post({ form: {} }))
     expect(seen).toEqual([request, 'CSRF token missing.'])
     expect(seen[0]).toBe(request)
+  })
+})
+
+describe("csrfMode 'header-only'", () => {
+  const site = (settings: SettingsInput = {}) => csrfSite({ csrfMode: 'header-only', ...settings })
+  const bare = (headers: Fields, encrypted = true): Sent => ({ method: 'POST', headers, encrypted })
+  const good = `https://${HOST}`
+
+  test.each<readonly [Fields, boolean]>([
+    [{ 'sec-fetch-site': 'same-origin', origin: good }, true],
+    [{ 'sec-fetch-site': 'none', origin: good }, true],
+    [{ origin: good }, true],
+    [{ referer: `${good}/form` }, true],
+    [{ origin: `http://${HOST}` }, false],
+    [{ 'sec-fetch-site': 'same-origin' }, false],
+  ])('needs no token where the browser vouches for the form: %j', async (headers, encrypted) => {
+    expect((await send(site(), bare(headers, encrypted))).refused).toBeUndefined()
+  })
+
+  test.each<readonly [Fields, boolean, string]>([
+    [{}, true, 'Referer checking failed - no Referer.'],
+    [{}, false, 'Source checking failed - no Sec-Fetch-Site, Origin or Referer.'],
+    [{ referer: `http://${HOST}/` }, false, 'Source checking failed - no Sec-Fetch-Site, Origin or Referer.'],
+    [{ 'sec-fetch-site': 'cross-site', origin: good.replace('shop', 'evil') }, true, 'Sec-Fetch-Site checking failed'],
+    [{ 'sec-fetch-site': 'same-site' }, true, 'Sec-Fetch-Site checking failed - same-site.'],
+    [{ origin: 'null' }, true, 'Origin checking failed - null'],
+    [{ referer: 'https://evil.example/' }, true, 'Referer checking failed - https://evil.example/'],
+  ])('and refuses whatever nobody vouches for: %j', async (headers, encrypted, words) => {
+    const { refused, reason } = await send(site(), bare(headers, encrypted))
+    expect([refused?.status, reason?.startsWith(words)]).toEqual([403, true])
+  })
+
+  test('asks neither the session nor the body', async () => {
+    const engine = asynchronous()
+    engine.load = () => Promise.reject(new Error('was asked'))
+    const cookie = `sessionid=${'k'.repeat(32)}`
+    const only = csrfSite({ csrfMode: 'header-only', csrfUseSessions: true, sessionPrefetch: false }, engine)
+    expect((await send(only, { ...bare({ origin: good }), cookie })).refused).toBeUndefined()
+  })
+})
+
+describe("csrfMode 'report-only'", () => {
+  test('lets everything pass, and tells what would have been refused, with its code', async () => {
+    const site = csrfSite({ csrfMode: 'report-only' })
+    const told: unknown[] = []
+    site.on('csrf_failed', ({ reason, code, refused }) => told.push([reason, code, refused]))
+    let ran = 0
+    for (const sent of [post(), post({ form: {} }), post({ headers: { origin: 'null' } })]) {
+      expect((await send(site, sent, () => void ran++)).refused).toBeUndefined()
+    }
+    expect(ran).toBe(3)
+    expect(told).toEqual([
+      ['CSRF token missing.', 'no_token', false],
+      ['Origin checking failed - null does not match any trusted origins.', 'origin', false],
+    ])
+  })
+
+  test('lets a body pass that cannot be read for its token', async () => {
+    const site = csrfSite({ csrfMode: 'report-only' })
+    const codes: string[] = []
+    site.on('csrf_failed', ({ code }) => codes.push(code))
+    for (const fails of [() => Promise.reject(new BodyNotParsed('x')), refuseBody]) {
+      const head = {
+        ...requestHead({ host: HOST, cookie: `csrftoken=${secret}` }, { method: 'POST' }),
+        formField: fails,
+      }
+      expect(await Scope.open(site, {}, head).begin()).toBeUndefined()
+    }
+    expect(codes).toEqual([])
+  })
+
+  test.each([
+    ['urlencoded, of a length over the limit', { 'content-length': '101' }],
+    ['urlencoded, of no length', {}],
+  ])('takes no body from the page: %s', async (_, more) => {
+    const site = csrfSite({ csrfMode: 'report-only', dataUploadMaxMemorySize: 100 })
+    let looked = 0
+    const headers = {
+      host: HOST,
+      cookie: `csrftoken=${secret}`,
+      'content-type': 'application/x-www-form-urlencoded',
+      ...more,
+    }
+    const head = { ...requestHead(headers, { method: 'POST' }), formField: () => void looked++ }
+    expect(await Scope.open(site, {}, head).begin()).toBeUndefined()
+    expect(looked).toBe(0)
+  })
+
+  test('a refusal tells that it is one', async () => {
+    const site = csrfSite()
+    const told: unknown[] = []
+    site.on('csrf_failed', ({ code, refused }) => told.push([code, refused]))
+    await send(site, post({ form: {} }))
+    expect(told).toEqual([['no_token', true]])
+  })
+})
+
+describe('csrfExemptPaths', () => {
+  const exempt = csrfSite({ csrfExemptPaths: ['/hook', '/hooks/*', '/a/b/'] })
+  const verdict = async (url: string): Promise<number | undefined> => {
+    const scope = Scope.open(exempt, {}, requestHead({ host: HOST }, { method: 'POST', url }))
+    return (await scope.begin())?.status
+  }
+
+  test.each(['/hook', '/hook?a=/x', '/hooks/', '/hooks/a', '/hooks/a/b.c?d', '/hooks/...', '/a/b/'])(
+    '%s needs no token',
+    async (url) => expect(await verdict(url)).toBeUndefined(),
+  )
+  test.each([
+    ...['/', '/hook/', '/hookx', '/Hook', '//hook', '/hook#x', '/hooks', '/x/hooks/a', '/a/b', '/hook%3Fa'],
+    ...['/hooks/../pay', '/hooks/./a', '/hooks/..', '/hooks//a', '/hooks/%2e%2e/pay', '/hooks/a%2Fb', '/hooks/a%5cb'],
+    ...['/hooks/a\\..\\b', 'http://shop.example.com/hook'],
+  ])('T39: %s does', async (url) => expect(await verdict(url)).toBe(403))
+})
+
+describe('a site that checks no token by itself', () => {
+  const site = (settings: SettingsInput = {}) => csrfSite({ middleware: ['sessions', 'auth'], ...settings })
+
+  test('lets forms pass, and costs nothing', async () => {
+    const { refused, response } = await send(site(), { method: 'POST', cookie: 'csrftoken=rubbish' })
+    expect([refused, response.cookies, response.headers.size]).toEqual([undefined, [], 0])
+  })
+
+  test.each([false, true])(
+    'gives a new token at login to who had one, and none to who had none (in the session: %s)',
+    async (inSession) => {
+      const one = site({ csrfUseSessions: inSession })
+      const enter = (request: object) => Scope.of(one, request)?.loggedIn()
+      const stranger = await asked(one, {}, enter)
+      expect([stranger.response.cookies, stranger.scope.state.modified]).toEqual([[], false])
+      const first = await asked(one, {}, getToken)
+      const cookie = first.response.cookies[0]?.split(';')[0]
+      let after = ''
+      await asked(one, { cookie }, async (request) => {
+        await getSession(request)
+        enter(request)
+        after = unmaskToken(getToken(request))
+      })
+      expect(after).toMatch(/^\w{32}$/)
+      expect(after).not.toBe(unmaskToken(first.result as string))
+    },
+  )
+
+  test('makes tokens all the same, for the pages that csrfProtect guards', async () => {
+    const one = site()
+    const { response, result } = await asked(one, {}, getToken)
+    const cookie = response.cookies[0]?.split(';')[0]
+    const form = { csrfmiddlewaretoken: String(result) }
+    const guarded = async (sent: Sent) => (await asked(one, { method: 'POST', ...sent }, csrfProtect)).result
+    expect(await guarded({ cookie, form })).toBeNull()
+    expect(await guarded({ cookie, form: {} })).toMatchObject({ status: 403 })
+    expect(await guarded({ method: 'GET' })).toBeNull()
+  })
+
+  test('csrfProtect asks also where the path is exempt, and as a middleware answers or lets pass', async () => {
+    const one = csrfSite({ csrfExemptPaths: ['/'] })
+    const told: unknown[] = []
+    const answer = { statusCode: 200, setHeader: () => undefined, end: () => told.push(answer.statusCode) }
+    for (const sent of [post(), post({ form: {} })]) {
+      await send(one, sent, async (request) => {
+        csrfProtect(request, answer, () => told.push('next'))
+        await new Promise(setImmediate)
+      })
+    }
+    expect(told).toEqual(['next', 403])
+  })
+
+  test('csrfProtect hands what fails to the next one', () => {
+    const told: unknown[] = []
+    const answer = { statusCode: 200, setHeader: () => undefined, end: () => undefined }
+    csrfProtect({}, answer, (error) => told.push(error))
+    expect(told[0]).toBeInstanceOf(NoScope)
+  })
+
+  test.each([false, true])(
+    'ensureCsrfCookie sends the secret, the same where there is one (in the session: %s)',
+    async (csrfUseSessions) => {
+      const one = site({ csrfUseSessions })
+      const first = await asked(one, {}, ensureCsrfCookie)
+      expect([first.result, first.response.cookies]).toEqual([null, [expect.any(String)]])
+      const cookie = first.response.cookies[0]?.split(';')[0]
+      const again = await asked(one, { cookie }, ensureCsrfCookie)
+      expect(again.response.cookies.map((line) => line.split(';')[0])).toEqual(csrfUseSessions ? [] : [cookie])
+      expect(again.scope.state.modified).toBe(false)
+    },
+  )
+
+  test('requiresCsrfToken replaces a cookie that is no secret, and refuses nobody', async () => {
+    const { result, response } = await asked(site(), { method: 'POST', cookie: 'csrftoken=rubbish' }, requiresCsrfToken)
+    expect([result, response.cookies]).toEqual([null, [expect.stringMatching(/^csrftoken=\w{32};/)]])
   })
 })
 

@@ -253,6 +253,8 @@ test('users are kept, their names are taken once, and one that is too long is re
   await authTables(database)
   const users = new ModelBackend(database, {
     authUserModel: 'auth.User',
+    passwordHashers: ['pbkdf2_sha256'],
+    passwordUpgrade: true,
     pbkdf2Iterations: 1,
     clock,
     random: null,

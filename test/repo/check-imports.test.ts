@@ -81,7 +81,7 @@ test.each(parts.flatMap((from) => parts.filter((to) => to !== from).map((to) => 
 
 test.each([
   ['src/wire/signing.ts', 'node:crypto'],
-  ['src/auth/hashers.ts', 'node:crypto'],
+  ['src/auth/hashers/derived.ts', 'node:crypto'],
   ['src/auth/hashers/pbkdf2.ts', 'node:crypto'],
   ['src/databases/sqlite.ts', 'node:module'],
   ['src/databases/sqlite.ts', 'better-sqlite3'],

@@ -69,7 +69,7 @@ defineSettings({ sessionCookieName: null })
 // @ts-expect-error a part without a dotted path that there is not
 defineSettings({ middleware: ['csfr'] })
 // @ts-expect-error no hasher of that name
-defineSettings({ passwordHashers: ['md5'] })
+defineSettings({ passwordHashers: ['rot13'] })
 // @ts-expect-error a slip in a key of a cache
 defineSettings({ caches: { default: { location: 'locmem:', keyprefix: 'shop' } } })
 // @ts-expect-error a slip in a key of a cache in Django's spelling

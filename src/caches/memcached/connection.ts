@@ -1,4 +1,5 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { StoreAnswered } from '../../core/answer.js'
 import { FairTimeout } from '../../core/fair-timeout.js'
 import { ImproperlyConfigured, SessionTooLarge, StoreUnavailable } from '../../errors.js'
 import { Replies, type Reply } from './replies.js'
@@ -163,7 +164,7 @@ export class Connection {
     } else if (waiting !== undefined && code === 'SERVER_ERROR' && words.join(' ') === 'out of memory storing object') {
       // The one refusal after which the server is known to have skipped the value and to be in step.
       this.#queue.shift()
-      waiting.reject(this.#error('is out of memory'))
+      waiting.reject(this.#error('is out of memory', new StoreAnswered('out of memory')))
     } else {
       // Never more of its text: who knows what an unknown server repeats.
       const known = /^(?:SERVER_|CLIENT_)?ERROR$/.test(code) ? code : 'another reply than there can be'

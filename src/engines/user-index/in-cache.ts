@@ -1,4 +1,5 @@
 import type { Cache } from '../../caches/cache.js'
+import { StoreAnswered } from '../../core/answer.js'
 import { chain } from '../../core/maybe.js'
 import type { Clock, IndexEntry, MaybePromise, SessionIndex } from '../../core/types.js'
 import { StoreUnavailable } from '../../errors.js'
@@ -54,7 +55,10 @@ export class CacheIndex implements SessionIndex {
     change: (entries: readonly IndexEntry[]) => readonly IndexEntry[],
     tries: number,
   ): MaybePromise<void> {
-    if (tries > TRIES) throw new StoreUnavailable("The list of a user's sessions is changed by others all the time.")
+    if (tries > TRIES) {
+      const message = "The list of a user's sessions is changed by others all the time."
+      throw new StoreUnavailable(message, { cause: new StoreAnswered(message) })
+    }
     const key = this.#keyOf(user)
     return chain(this.#cache.get(key), (cached) => {
       const before = cached === null ? [] : read(cached.value, user)

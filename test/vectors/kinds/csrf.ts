@@ -3,15 +3,21 @@ import { Scope } from '../../../src/core/scope.js'
 import type { SettingsInput } from '../../../src/core/settings.js'
 import { resolveSettings } from '../../../src/core/settings-input.js'
 import { Site } from '../../../src/core/site.js'
+import type { PlainResponse } from '../../../src/core/types.js'
 import { csrfExempt, getToken, rotateToken } from '../../../src/csrf/index.js'
 import { csrfPart } from '../../../src/csrf/part.js'
 import { CSRF_ALPHABET, maskSecret, SECRET_LENGTH, TOKEN_LENGTH, unmaskToken } from '../../../src/csrf/token.js'
 import { memoryEngine } from '../../../src/engines/memory.js'
+import { DisallowedHost } from '../../../src/errors.js'
 import { requestHead, responseHead } from '../../support/sites.js'
 import { all, type Check, check, same } from '../runner.js'
 
 interface RequestInput {
-  readonly settings: SettingsInput & { readonly CSRF_COOKIE_NAME?: string; readonly CSRF_USE_SESSIONS?: boolean }
+  readonly settings: SettingsInput & {
+    readonly CSRF_COOKIE_NAME?: string
+    readonly CSRF_USE_SESSIONS?: boolean
+    readonly ALLOWED_HOSTS?: readonly string[]
+  }
   readonly time: number
   readonly method: string
   readonly secure: boolean
@@ -36,6 +42,16 @@ interface RequestExpected {
 }
 
 const SESSION_KEY = 'abcdefghijklmnopqrstuvwxyz012345'
+
+/** Django was asked without its common middleware, which looks at the host before all else, as a scope does. */
+async function begun(scope: Scope): Promise<PlainResponse | undefined> {
+  try {
+    return await scope.begin()
+  } catch (error) {
+    if (error instanceof DisallowedHost) return scope.site.beginning[0]?.begin?.(scope)
+    throw error
+  }
+}
 
 /** One request and its view, through a real site. */
 async function answer(input: RequestInput): Promise<RequestExpected> {
@@ -71,7 +87,7 @@ async function answer(input: RequestInput): Promise<RequestExpected> {
   if (input.exempt) csrfExempt(request)
   const head = requestHead(headers, { method: input.method, url: '/form', encrypted: input.secure, form })
   const scope = Scope.open(site, request, head)
-  const refused = await scope.begin()
+  const refused = await begun(scope)
   if (refused === undefined && input.view_asks_for_token) getToken(request)
   if (refused === undefined && input.view_rotates) rotateToken(request)
   const response = responseHead(refused?.status)

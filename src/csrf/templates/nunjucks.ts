@@ -1,5 +1,4 @@
-import { ImproperlyConfigured } from '../errors.js'
-import { csrfInput } from './index.js'
+import { templateField } from './template-field.js'
 
 /** As much of Nunjucks as a tag needs, so that its types need not be installed. */
 interface Parser {
@@ -46,12 +45,7 @@ export function csrfTokenTag(): CsrfTokenTag {
       return new nodes.CallExtension(this, 'render', new nodes.NodeList())
     },
     render(context) {
-      const request = context.lookup('request')
-      if (typeof request === 'object' && request !== null) return csrfInput(request)
-      // Django leaves the field out, and the form then fails with a reason that names something else.
-      throw new ImproperlyConfigured(
-        "{% csrf_token %} needs the request in the template's context: render with { request }, and import macros `with context`.",
-      )
+      return templateField(context.lookup('request'), '{% csrf_token %}')
     },
   }
 }

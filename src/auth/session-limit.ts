@@ -1,0 +1,82 @@
+import * as commit from '../core/commit.js'
+import { BIRTH_KEY, EXPIRY_KEY } from '../core/expiry.js'
+import { chain } from '../core/maybe.js'
+import type { Scope } from '../core/scope.js'
+import type { SessionState } from '../core/session.js'
+import type { Site } from '../core/site.js'
+import type { MaybePromise } from '../core/types.js'
+import { untilDone } from '../core/until-done.js'
+import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
+import { TooManySessions } from '../errors.js'
+import { SESSION_BACKEND, SESSION_HASH, SESSION_ID } from './session-keys.js'
+
+/** How often a login is tried again that met others of the same user in the same moment: together they would all be refused. */
+const TRIES = 5
+/** Milliseconds before that, at most. */
+const LONGEST_PAUSE = 100
+/** Milliseconds of what counts as one moment. */
+const JUST_NOW = 10_000
+
+/**
+ * Logs somebody in, and ends the user's other sessions, or takes this login back, where there are more than `maxSessionsPerUser` then. It is taken
+ * back also where that cannot be told: a store that fails lets nobody in beyond the limit. Where it fails before, nothing is changed yet.
+ *
+ * @param enter what makes the session the user's, under a new key
+ */
+export function enterWithinLimit(
+  { site, state }: Scope,
+  user: string,
+  enter: () => MaybePromise<void>,
+): MaybePromise<void> {
+  const { maxSessionsPerUser: limit, maxSessionsPerUserPolicy: policy } = site.settings
+  if (limit === null) return enter()
+  const look = policy === 'reject' ? enterOrLeave : enterAndEvict
+  return chain(site.store.index.of(user), async () => {
+    try {
+      await enter()
+      await look(site, state, user, limit)
+    } catch (error) {
+      await takeBack(state)
+      throw error
+    }
+  })
+}
+
+/** What the visitor had before the login stays, under another key. */
+async function takeBack(state: SessionState): Promise<void> {
+  const { key, store } = state
+  try {
+    await commit.withdraw(state)
+    for (const each of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY, AUTH_TIME_KEY]) state.delete(each)
+    const isWorthKeeping = [...state.cells().keys()].some((each) => each !== BIRTH_KEY && each !== EXPIRY_KEY)
+    if (isWorthKeeping) await commit.saveNow(state)
+    else state.end()
+  } catch {
+    // No cookie names what the store still has. It would count as one more session of the user, so it goes when the store is back.
+    state.end()
+    if (key !== null) void untilDone(() => store.delete(key))
+  }
+}
+
+async function enterAndEvict({ sessions }: Site, state: SessionState, user: string, limit: number): Promise<void> {
+  await commit.saveNow(state)
+  if (await sessions.evict(user, limit, state.key)) commit.interrupt(state)
+}
+
+/**
+ * Whoever finds too many when it is in leaves again, so that there are never too many. Of logins of one moment each may find the others and
+ * leave: then each tries again after a while of its own, and the last time it is refused.
+ */
+async function enterOrLeave(site: Site, state: SessionState, user: string, limit: number): Promise<void> {
+  const justNow = site.settings.clock() - JUST_NOW
+  for (let tries = 1; ; tries++) {
+    await commit.saveNow(state)
+    const all = await site.sessions.forUser(user)
+    if (all.length <= limit) return
+    const settled = all.filter(({ created }) => created.getTime() < justNow)
+    if (settled.length >= limit || tries === TRIES) break
+    await commit.withdraw(state)
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_PAUSE))
+  }
+  throw new TooManySessions(limit)
+}
