@@ -8,7 +8,10 @@ import { csrfTokenTag } from 'sojourn/nunjucks'
 import { account } from './account.js'
 import { Decisions } from './decisions.js'
 import { devicesPage } from './devices-page.js'
+import { formsPage } from './forms-page.js'
 import { pageValues, render, settingsInUse } from './page.js'
+import { passwordPage } from './password-page.js'
+import { register } from './register.js'
 import { sessionPage } from './session-page.js'
 import { shop } from './shop.js'
 
@@ -17,7 +20,7 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 /** The demonstration site over any `site`: Express 5 with Nunjucks. */
 export function createApp(site: Site): Express {
   // Better at the start than on the first page: MIDDLEWARE in the environment may have left one out.
-  for (const name of ['csrf', 'auth', 'messages'] as const) site.part(name)
+  for (const name of ['auth', 'messages'] as const) site.part(name)
   const app = express()
   app.disable('x-powered-by')
   const environment = nunjucks.configure(join(here, 'views'), { autoescape: true, express: app })
@@ -43,7 +46,8 @@ export function createApp(site: Site): Express {
     decisions.see(req)
     next()
   })
-  app.use(shop(), account(), devicesPage(site), sessionPage(site, decisions))
+  app.use(shop(), account(), register(site), passwordPage(site))
+  app.use(devicesPage(site), sessionPage(site, decisions), formsPage(site))
 
   app.use(async (req, res) => {
     res.status(404)

@@ -18,7 +18,7 @@ export const products: readonly Product[] = [
   { id: 'notebook', price: 700 },
 ]
 
-const MOST = 99
+export const MOST = 99
 
 type Cart = Readonly<Record<string, number>>
 

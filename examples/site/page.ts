@@ -42,9 +42,19 @@ export function textsOf(req: Request): Texts {
   return languages[readPreferences(req.session).language]
 }
 
+type Level = 'info' | 'success' | 'warning' | 'error'
+
+/** What some texts are besides their level: classes for the stylesheet. */
+const EXTRA_TAGS: Readonly<Partial<Record<TextName, string>>> = {
+  registered: 'welcome',
+  passwordChanged: 'security',
+  deviceEnded: 'security',
+  othersEnded: 'security',
+}
+
 /** A flash text in the visitor's language, shown by the next page that renders. */
-export function flash(req: Request, level: 'success' | 'error', name: TextName, ...given: readonly string[]): void {
-  messages[level](req, say(textsOf(req), name, ...given))
+export function flash(req: Request, level: Level, name: TextName, ...given: readonly string[]): void {
+  messages[level](req, say(textsOf(req), name, ...given), { extraTags: EXTRA_TAGS[name] })
 }
 
 /** The engine, and beside its name what it keeps sessions in: `cache (redis)`. */

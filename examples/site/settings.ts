@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type Settings, settingsFromEnv } from 'sojourn'
+import { formRefused } from './form-refused.js'
 
 /** The demonstration's own defaults, and on top of them whatever the environment has: `SESSION_ENGINE=memory npm start`. */
 export function siteSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
@@ -11,6 +12,7 @@ export function siteSettings(env: Readonly<Record<string, string | undefined>> =
     loginUrl: '/login',
     loginRedirectUrl: '/',
     logoutRedirectUrl: '/',
+    csrfFailureView: formRefused,
     ...settingsFromEnv(env),
   }
   return { ...settings, secretKey: settings.secretKey ?? keptKey(settings.databases?.['default']) }

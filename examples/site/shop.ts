@@ -1,6 +1,6 @@
 import { type Request, type Response, Router } from 'express'
 import { getUser, loginRequired } from 'sojourn/express'
-import { cartLines, changeCart, findProduct, type Product, products, readQuantity } from './cart.js'
+import { cartLines, changeCart, findProduct, MOST, type Product, products, readCart, readQuantity } from './cart.js'
 import { flash, render, textsOf } from './page.js'
 
 /** The greeting with the goods, the cart and the order. */
@@ -34,8 +34,10 @@ export function shop(): Router {
 
   router.post('/cart/add', (req, res) =>
     withProduct(req, res, '/', async (product) => {
+      const name = textsOf(req)[product.id]
+      if (readCart(req.session)[product.id] === MOST) return flash(req, 'warning', 'most', name)
       await changeCart(req.session, product, (count) => count + 1)
-      flash(req, 'success', 'added', textsOf(req)[product.id])
+      flash(req, 'success', 'added', name)
     }),
   )
 
@@ -61,8 +63,12 @@ export function shop(): Router {
 
   router.post('/checkout', loginRequired, async (req, res) => {
     const user = await getUser(req)
-    delete req.session['cart']
-    flash(req, 'success', 'ordered', user?.username ?? '')
+    if (cartLines(req.session).length === 0) {
+      flash(req, 'warning', 'orderEmpty')
+    } else {
+      delete req.session['cart']
+      flash(req, 'success', 'ordered', user?.username ?? '')
+    }
     res.redirect(303, '/')
   })
 

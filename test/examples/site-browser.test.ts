@@ -8,7 +8,19 @@ import { demoUsers } from '../../examples/site/users.js'
 import { launchChromium } from '../support/chromium.js'
 import { type SiteProcess, startSite } from './site-process.js'
 
-const PAGES = ['/', '/cart', '/checkout', '/preferences', '/session', '/devices', '/login', '/nowhere']
+const PAGES = [
+  '/',
+  '/cart',
+  '/checkout',
+  '/preferences',
+  '/session',
+  '/devices',
+  '/password',
+  '/forms',
+  '/login',
+  '/register',
+  '/nowhere',
+]
 const [ada] = demoUsers as [(typeof demoUsers)[0]]
 
 let launched: Awaited<ReturnType<typeof launchChromium>>
@@ -60,10 +72,10 @@ async function fillCart(page: Page): Promise<void> {
   await press(page, 'Add Trail map to the cart')
 }
 
-async function logIn(page: Page): Promise<void> {
+async function logIn(page: Page, { username, password } = ada): Promise<void> {
   await page.goto('/login')
-  await page.getByLabel('User name').fill(ada.username)
-  await page.getByLabel('Password').fill(ada.password)
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Password').fill(password)
   await page.getByRole('main').getByRole('button', { name: 'Log in' }).click()
 }
 
@@ -139,6 +151,82 @@ test('a user ends the session of another browser of theirs; it is anonymous, and
   expect(await greeting(page)).toBe('Hello, ada')
 })
 
+test('a visitor registers, mends what was wrong, and keeps the cart; a new password logs the other browser out', async (context) => {
+  const page = await visitor(context)
+  const phone = await visitor(context)
+  const inForm = (name: string): Promise<void> => page.getByRole('main').getByRole('button', { name }).click()
+  /** What is read out with a field that has got the focus, which comes some time after the page. */
+  const saidOf = async (name: string): Promise<string | null> => {
+    const field = page.locator(`[name=${name}][aria-invalid]:focus`)
+    const [first] = ((await field.getAttribute('aria-describedby')) ?? '').split(' ')
+    return page.locator(`#${first}`).textContent()
+  }
+  await fillCart(page)
+  const anonymous = await cookie(page)
+  await page.getByRole('link', { name: 'Log in' }).click()
+  await page.getByRole('link', { name: 'No account yet? Register.' }).click()
+  const register = async (username: string, password: string, again: string): Promise<void> => {
+    await page.getByLabel('User name').fill(username)
+    await page.getByLabel('Password', { exact: true }).fill(password)
+    await page.getByLabel('The same password again').fill(again)
+    await inForm('Register')
+  }
+  await register('ada', 'sums and tables', 'sums and tables')
+  expect(await saidOf('username')).toBe('That user name is taken.')
+  expect(await page.getByLabel('User name').inputValue()).toBe('ada')
+  await register('mary', '18180101', '18180101')
+  expect(await saidOf('password')).toBe('Digits alone are too easy to guess.')
+  await register('mary', 'sums and tables', 'sums and fables')
+  expect(await saidOf('again')).toBe('The two passwords are not the same.')
+  await register('mary', 'sums and tables', 'sums and tables')
+  expect(await page.locator('.messages .welcome').textContent()).toContain('Welcome to Waypost, mary!')
+  expect(await greeting(page)).toBe('Hello, mary')
+  expect(await cookie(page)).not.toBe(anonymous)
+  await page.goto('/cart')
+  expect(await page.getByLabel('Quantity of Trail map').inputValue()).toBe('1')
+
+  await logIn(phone, { username: 'mary', password: 'sums and tables' })
+  await page.getByRole('link', { name: 'Devices' }).click()
+  await page.locator('.device').nth(1).waitFor()
+  await page.getByRole('link', { name: 'Change password' }).click()
+  const change = async (current: string): Promise<void> => {
+    await page.getByLabel('Current password').fill(current)
+    await page.getByLabel('New password', { exact: true }).fill('sums and fables')
+    await page.getByLabel('The new password again').fill('sums and fables')
+    await inForm('Change password')
+  }
+  await change('sums and cables')
+  expect(await saidOf('current')).toBe('That is not your current password.')
+  await change('sums and tables')
+  expect(await page.getByRole('status').textContent()).toContain('Your password is changed')
+  await phone.goto('/')
+  expect(await greeting(phone)).toBe('Hello, Guest')
+  await page.getByRole('link', { name: 'Devices' }).click()
+  await page.getByRole('heading', { name: 'Devices' }).waitFor()
+  await page.waitForLoadState()
+  expect(await page.locator('.device').count()).toBe(1)
+})
+
+test('of three forms the one with its token is accepted, and the others get the site’s own page', async (context) => {
+  const page = await visitor(context)
+  await page.goto('/')
+  await page.getByRole('link', { name: 'Protected forms' }).click()
+  await press(page, 'Send with the token')
+  expect(await page.getByRole('status').locator('.success').textContent()).toContain('Accepted')
+  expect(await page.getByRole('status').locator('.info').textContent()).toContain('Sec-Fetch-Site: same-origin')
+  for (const [button, code] of [
+    ['Send without a token', 'no_token'],
+    ['Send the other token', 'token'],
+  ] as const) {
+    const [answer] = await Promise.all([page.waitForResponse(/\/forms$/), press(page, button)])
+    expect(answer.status()).toBe(403)
+    await page.getByRole('heading', { name: 'This form was not accepted', level: 1 }).waitFor()
+    expect(await page.locator('#code').textContent()).toBe(code)
+    await page.getByRole('link', { name: 'Back to the form' }).click()
+    await page.getByRole('heading', { name: 'Protected forms' }).waitFor()
+  }
+})
+
 test('the cookie is nothing that a script of the page can read', async (context) => {
   const page = await visitor(context)
   await fillCart(page)
@@ -181,12 +269,26 @@ test.for(['en', 'de', 'fr'])('on a phone no page scrolls sideways, in %s', async
   await page.getByLabel('Your name').fill('A'.repeat(40))
   await press(page, 'Call me that')
   const wide: string[] = []
+  const measure = async (what: string): Promise<void> => {
+    await page.waitForLoadState()
+    const width = Number(await page.evaluate('document.documentElement.scrollWidth'))
+    if (width > 390) wide.push(`${what} is ${width} px wide`)
+  }
   const look = async (): Promise<void> => {
     for (const path of PAGES) {
       await page.goto(path)
-      const width = Number(await page.evaluate('document.documentElement.scrollWidth'))
-      if (width > 390) wide.push(`${path} is ${width} px wide`)
+      await measure(path)
     }
+    for (const form of ['own-token', 'no-token']) {
+      await page.goto('/forms')
+      await page.locator(`#${form} button`).click()
+      await measure(`the answer to ${form}`)
+    }
+    await page.goto('/register')
+    await page.locator('#username').fill('W'.repeat(151))
+    for (const field of ['#password', '#again']) await page.locator(field).fill('12345678')
+    await page.getByRole('main').getByRole('button').click()
+    await measure('a registration that is refused')
   }
   await prefer(page, 'Light', language)
   await look()
@@ -247,16 +349,46 @@ describe.each(['light', 'dark'] as const)('on a device that is %s', (colorScheme
   test('every text stands out from its ground', async (context) => {
     const page = await visitor(context, { colorScheme })
     const faint: unknown[] = []
-    for (const path of ['/', '/login', '/session']) {
-      await page.goto(path)
+    const look = async (): Promise<void> => {
+      await page.waitForLoadState()
       faint.push(...((await page.evaluate(FAINT_TEXTS)) as unknown[]))
     }
+    for (const path of ['/', '/login', '/session']) {
+      await page.goto(path)
+      await look()
+    }
+    await page.goto('/register')
+    await page.getByLabel('User name').fill('a b')
+    for (const field of ['#password', '#again']) await page.locator(field).fill('12345678')
+    await page.getByRole('main').getByRole('button').click()
+    await look()
+    expect(await page.locator('.refused').count()).toBe(2)
     await fillCart(page)
     await logIn(page)
     for (const path of PAGES) {
       await page.goto(path)
-      faint.push(...((await page.evaluate(FAINT_TEXTS)) as unknown[]))
+      await look()
     }
+    await page.goto('/forms')
+    await press(page, 'Send without a token')
+    await look()
+    // A message of each level.
+    await page.goto('/cart')
+    await page.getByLabel('Quantity of Enamel mug').fill('99')
+    await press(page, 'Update Enamel mug')
+    await page.goto('/')
+    await press(page, 'Add Enamel mug to the cart')
+    await look()
+    expect(await page.locator('.messages .warning').count()).toBe(1)
+    await press(page, 'Forget my name')
+    await page.getByLabel('Your name').fill(' ')
+    await press(page, 'Call me that')
+    await look()
+    expect(await page.locator('.messages .error').count()).toBe(1)
+    await page.goto('/forms')
+    await press(page, 'Send with the token')
+    await look()
+    expect(await page.locator('.messages .success, .messages .info').count()).toBe(2)
     expect(faint).toEqual([])
   })
 })

@@ -1,69 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type SettingsInput, type Site, sojourn } from 'sojourn'
+import type { SettingsInput } from 'sojourn'
 import { memoryEngine } from 'sojourn/engines/memory'
-import { Client, type ClientResponse, type Served, serve, watched } from 'sojourn/testing'
-import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createApp } from '../../examples/site/app.js'
+import { type Client, type ClientResponse, watched } from 'sojourn/testing'
+import { describe, expect, test, vi } from 'vitest'
 import { deviceName } from '../../examples/site/device-name.js'
 import { siteSettings } from '../../examples/site/settings.js'
 import { languages, type TextName } from '../../examples/site/texts.js'
-import { demoUsers, ensureDemoUsers } from '../../examples/site/users.js'
+import { demoUsers } from '../../examples/site/users.js'
 import { startSite } from './site-process.js'
+import { ada, add, dataOf, folder, logIn, opened, submit, visit, visitorOf } from './site-visit.js'
 
-const opened: (() => unknown)[] = []
-afterEach(async () => {
-  for (const close of opened.splice(0).reverse()) await close()
-})
-
-const [ada] = demoUsers as [(typeof demoUsers)[0]]
-
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'sojourn-site-'))
-  opened.push(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
-function visitorOf(served: Pick<Served, 'origin'>): Client {
-  const visitor = new Client(served.origin)
-  opened.push(() => visitor.close())
-  return visitor
-}
-
-/** The site in this process, and a first visitor. */
-async function visit(
-  settings: SettingsInput = {},
-): Promise<{ readonly site: Site; readonly served: Served; readonly visitor: Client }> {
-  const site = sojourn({
-    secretKey: 'a secret of the tests, of more than fifty characters in all',
-    databases: { default: 'sqlite::memory:' },
-    loginUrl: '/login',
-    pbkdf2Iterations: 1000,
-    sessionUserIndex: true,
-    ...settings,
-  } as SettingsInput)
-  opened.push(() => site.close())
-  await ensureDemoUsers(site)
-  const served = await serve(createApp(site))
-  opened.push(() => served.close())
-  return { site, served, visitor: visitorOf(served) }
-}
-
-/** Fetches a page for its form's token, sends the form, and gives the answer to it. */
-async function submit(
-  visitor: Client,
-  page: string,
-  path: string,
-  fields: Readonly<Record<string, string>> = {},
-): Promise<ClientResponse> {
-  await visitor.get(page)
-  return visitor.post(path, fields)
-}
-
-const add = (visitor: Client, item: string): Promise<ClientResponse> => submit(visitor, '/', '/cart/add', { item })
-const logIn = (visitor: Client): Promise<ClientResponse> => submit(visitor, '/login', '/login', { ...ada })
-const dataOf = async (visitor: Client): Promise<unknown> => (await visitor.get('/session.json')).json().data
 const textOf = (page: ClientResponse, id: string): string | undefined =>
   new RegExp(`id="${id}"[^>]*>(.*?)</(?:h1|dd)>`, 's').exec(page.text)?.[1]
 const cookieNames = (response: ClientResponse): readonly string[] =>
@@ -357,6 +304,8 @@ describe('what is not let in', () => {
     '/checkout',
     '/devices/end',
     '/devices/end-others',
+    '/register',
+    '/password',
   ])('a form without its token is refused: %s', async (path) => {
     const { visitor } = await visit()
     await visitor.get('/')
@@ -386,7 +335,9 @@ test('every form that posts carries its token', async () => {
   const { served, visitor } = await visit()
   const look = async (): Promise<readonly string[]> => {
     const pages = await Promise.all(
-      ['/', '/cart', '/checkout', '/preferences', '/login', '/devices'].map((path) => visitor.get(path)),
+      ['/', '/cart', '/checkout', '/preferences', '/login', '/register', '/devices', '/password'].map((path) =>
+        visitor.get(path),
+      ),
     )
     return pages.flatMap(({ text }) => text.match(/<form\b.*?<\/form>/gs) ?? [])
   }
@@ -407,7 +358,9 @@ test('every form that posts carries its token', async () => {
     '/logout',
     '/name',
     '/name/forget',
+    '/password',
     '/preferences',
+    '/register',
   ])
   expect(forms.filter((form) => !/method="post".*name="csrfmiddlewaretoken" value="\w{64}"/s.test(form))).toEqual([])
 })
