@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { chain } from '../core/maybe.js'
 import type { MaybePromise, RequestHead, ResponseHead } from '../core/types.js'
+import { parsedForm } from './form.js'
 import { trueSetHeader } from './pretend-sent.js'
 
 /** A Node request as the core sees it. */
@@ -37,6 +38,10 @@ export class NodeRequestHead<Request extends IncomingMessage> implements Request
   get address(): string | undefined {
     const { ip, socket } = this.#request as Request & { readonly ip?: unknown }
     return typeof ip === 'string' ? ip : socket.remoteAddress
+  }
+
+  hasForm(): boolean {
+    return parsedForm(this.#request) !== undefined
   }
 
   formField(name: string): MaybePromise<string | undefined> {

@@ -38,7 +38,7 @@ export async function authenticateScope(scope: Scope, credentials: Credentials):
   if (throttle === null || attempt === null) return found(scope, credentials)
   const wait = await throttle.retryAfter(attempt)
   // What is no number of seconds would let everybody pass.
-  if (!Number.isFinite(wait) || wait < 0) {
+  if (!Number.isFinite(wait)) {
     throw new ImproperlyConfigured('loginThrottle.retryAfter must give a number of seconds, 0 for none.')
   }
   if (wait > 0) {

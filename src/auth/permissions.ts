@@ -1,4 +1,4 @@
-import { chain, isPromise } from '../core/maybe.js'
+import { chain, isPromise, orElse } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { MaybePromise } from '../core/types.js'
 import { getScopeUser } from './get-user.js'
@@ -14,7 +14,7 @@ const NONE: ReadonlySet<string> = new Set()
  */
 export function getAllPermissions(request: object): MaybePromise<ReadonlySet<string>> {
   const scope = scopeOf(request)
-  return chain(getScopeUser(scope), (user) => (user === null ? NONE : permissionsOf(scope, user)))
+  return chain(getScopeUser(scope), (user) => (user?.isActive ? permissionsOf(scope, user) : NONE))
 }
 
 /**
@@ -54,7 +54,13 @@ function permissionsOf(scope: Scope, user: User): MaybePromise<ReadonlySet<strin
   const part = scope.site.part<AuthPart>('auth')
   const visitor = part.visitor(scope)
   if (visitor.permissions?.of === user) return visitor.permissions.all
-  const each = [...part.backends.values()].map((backend) => backend.getAllPermissions?.(user) ?? NONE)
+  // One that throws at once must not leave another's failure unheard.
+  const each = [...part.backends.values()].map((backend) =>
+    orElse(
+      () => backend.getAllPermissions?.(user) ?? NONE,
+      (error) => Promise.reject(error),
+    ),
+  )
   const all = each.some(isPromise) ? Promise.all(each).then(union) : union(each as readonly ReadonlySet<string>[])
   visitor.permissions = { of: user, all }
   // Who asks again after a failure asks the backends.

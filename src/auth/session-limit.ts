@@ -32,30 +32,42 @@ export function enterWithinLimit(
   if (limit === null) return enter()
   const look = policy === 'reject' ? enterOrLeave : enterAndEvict
   return chain(site.store.index.of(user), async () => {
+    const before = state.key
     try {
       await enter()
       await look(site, state, user, limit)
     } catch (error) {
-      await takeBack(state)
+      await takeBack(state, before)
       throw error
     }
   })
 }
 
-/** What the visitor had before the login stays, under another key. */
-async function takeBack(state: SessionState): Promise<void> {
+/**
+ * What the visitor had before the login stays, under another key. Where another login of the same session was faster, that one has it, and this
+ * answer must not touch the cookie that the browser has of it.
+ *
+ * @param before the key that the visitor came with
+ */
+async function takeBack(state: SessionState, before: string | null): Promise<void> {
   const { key, store } = state
   try {
     await commit.withdraw(state)
     for (const each of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY, AUTH_TIME_KEY]) state.delete(each)
     const isWorthKeeping = [...state.cells().keys()].some((each) => each !== BIRTH_KEY && each !== EXPIRY_KEY)
-    if (isWorthKeeping) await commit.saveNow(state)
+    if (isWorthKeeping && !state.endedElsewhere) await commit.saveNow(state)
     else state.end()
+    // Its deletion may be what has failed.
+    if (before !== null && state.key !== null) void untilDone(async () => isGone(await store.delete(before)))
   } catch {
     // No cookie names what the store still has. It would count as one more session of the user, so it goes when the store is back.
     state.end()
-    if (key !== null) void untilDone(() => store.delete(key))
+    if (key !== null) void untilDone(async () => isGone(await store.delete(key)))
   }
+}
+
+function isGone(outcome: 'deleted' | 'missing' | 'conflict'): boolean {
+  return outcome !== 'conflict'
 }
 
 async function enterAndEvict({ sessions }: Site, state: SessionState, user: string, limit: number): Promise<void> {

@@ -6,7 +6,7 @@ const KEYS = ['SECRET_KEY', 'SECRET_KEY_FALLBACKS'] as const
 
 const USER_AND_PASSWORD = /:\/\/([^\s"'\\]*)@/g
 /** Also of URLs that nobody told us of: those of a module of settings. */
-const PASSWORD_IN_URL = /(:\/\/[^\s/:@]*:)[^\s@]+@/g
+const PASSWORD_IN_URL = /(:\/\/[^\s/:@]*:)\S+@|([?&](?:ssl)?(?:password|passwd|pass|pwd)=)[^&#\s"']+/gi
 const PARAMETER = /[?&](?:ssl)?(?:password|passwd|pass|pwd)=([^&#\s"']*)/gi
 /** What is shorter is no secret worth the name, and is found in every other word. */
 const SHORTEST = 4
@@ -28,7 +28,9 @@ export function withoutSecrets(text: string, { env }: World, database: string | 
     .filter((secret) => secret.length >= SHORTEST)
     .sort((a, b) => b.length - a.length)
     .reduce((shown, secret) => shown.replaceAll(secret, '***'), text)
-    .replace(PASSWORD_IN_URL, '$1***@')
+    .replace(PASSWORD_IN_URL, (_, user?: string, parameter?: string) =>
+      user === undefined ? `${parameter}***` : `${user}***@`,
+    )
 }
 
 function decoded(text: string): string {

@@ -85,7 +85,8 @@ function createListed(store: Store, key: string, record: SessionRecord): MaybePr
   return orElse(
     () => store.create(key, record),
     (error) => {
-      void untilDone(() => store.delete(key))
+      // It may land later still.
+      void untilDone(async () => (await store.delete(key)) === 'deleted')
       throw error
     },
   )
@@ -280,6 +281,7 @@ function retire(
   const drop = (): MaybePromise<void> => chain(state.store.delete(old.key), () => undefined)
   return chain(state.store.delete(old.key, old.version), (outcome): MaybePromise<void> => {
     if (isFlushed()) return drop()
+    if (outcome === 'missing') state.endedElsewhere = true
     if (outcome === 'deleted' || (outcome === 'missing' && whenGone === 'keep')) {
       return forget(state, state.baseline, old.key)
     }
@@ -303,6 +305,7 @@ function retire(
 
 /** Somebody else has ended the session: nothing more of it may reach the store or the visitor. */
 export function interrupt(state: SessionState): never {
+  state.endedElsewhere = true
   state.key = null
   state.forget()
   throw new SessionInterrupted()

@@ -200,6 +200,13 @@ export class Scope {
     if (state.phase === 'failed') {
       return { action: 'none', vary: state.accessed, reason: 'the store failed, so the cookie is left as it is' }
     }
+    if (state.endedElsewhere && state.key === null) {
+      return {
+        action: 'none',
+        vary: state.accessed,
+        reason: 'another request ended the session, and the cookie may be its own',
+      }
+    }
     const every = this.site.settings.sessionSaveEveryRequest
     // What nobody but us has looked up counts as not looked up: a page without a session takes no cookie away, on any engine.
     const empty = state.isEmpty() && (state.accessed || !this.#prefetched)

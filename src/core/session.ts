@@ -89,6 +89,8 @@ export class SessionState {
   generation = 0
   /** A load that is under way. */
   loading: Promise<void> | null = null
+  /** Another request of this visitor ended the session, perhaps by a login: what the browser has by now is that one's affair. */
+  endedElsewhere = false
   /** What flush, cycleKey, save and transact began and is under way; never rejects. */
   pending: Promise<void> | null = null
   /** What of it failed, and did not succeed later. */

@@ -161,6 +161,8 @@ export interface RequestHead {
   header(name: string): string | undefined
   /** The address that the connection came from, where the runtime tells. */
   readonly address?: string
+  /** Whether a form was parsed already, where reading one takes it from whoever comes next; absent where it does not. */
+  hasForm?(): boolean
   /** A field of the submitted form, `undefined` if there is no such field or no form. */
   formField(name: string): MaybePromise<string | undefined>
 }

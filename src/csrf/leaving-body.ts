@@ -1,15 +1,9 @@
 import type { MaybePromise, RequestHead } from '../core/types.js'
 import { BodyNotParsed } from '../errors.js'
 
-/**
- * A request whose form is looked at only where that takes nothing from whoever reads it next: an urlencoded body of unknown length, or of one
- * that is over the limit, is left alone.
- */
-export function leavingBody(head: RequestHead, limit: number | null): RequestHead {
-  const isForm = /^\s*application\/x-www-form-urlencoded\s*(?:;|$)/i.test(head.header('content-type') ?? '')
-  const length = head.header('content-length')
-  const isShort = length !== undefined && (limit === null || Number(length) <= limit)
-  return !isForm || isShort ? head : new Bodiless(head)
+/** A request whose form is looked at only where something before us has parsed it: reading it here could take it from the page. */
+export function leavingBody(head: RequestHead): RequestHead {
+  return head.hasForm?.() === false ? new Bodiless(head) : head
 }
 
 class Bodiless implements RequestHead {

@@ -73,7 +73,7 @@ export class CsrfPart implements Part {
       if (error instanceof BodyNotParsed) return null
       throw error
     }
-    const head = leavingBody(submission.head, this.#settings.dataUploadMaxMemorySize)
+    const head = leavingBody(submission.head)
     return chain(
       orElse(() => this.#verify({ ...submission, head }), unread),
       (reason) => {

@@ -108,4 +108,13 @@ describe('time does not tell', () => {
       expect(await fastest(() => checkPassword('wrong', encoded, rules))).toBeGreaterThan(full / 5)
     }
   })
+
+  test('nor whether a hash of bcrypt has fewer rounds than new ones', async () => {
+    const rules = { hashers: ['bcrypt_sha256'] as const }
+    const strong = await makePassword('secret', rules)
+    const weak = 'bcrypt_sha256$$2b$04$7EPFrN2KtjCxNgphO5PM../C8X/GVIkputNdQBoHFCB5oUkpKLh2u'
+    expect(await checkPassword('secret', weak, rules)).toBe(true)
+    const full = await fastest(() => checkPassword('wrong', strong, rules))
+    expect(await fastest(() => checkPassword('wrong', weak, rules))).toBeGreaterThan(full / 5)
+  })
 })

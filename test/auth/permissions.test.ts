@@ -117,6 +117,26 @@ test('are asked for anew in the next request, also of a backend that gives the s
   })
 })
 
+test('that two backends cannot tell are one failure, which is heard', async () => {
+  const user: User = { id: 7, username: 'x', password: 'h', isActive: true }
+  const failing = (path: string, getAllPermissions: UserBackend['getAllPermissions']): UserBackend => ({
+    path,
+    authenticate: () => null,
+    getUser: () => user,
+    ...(getAllPermissions ? { getAllPermissions } : {}),
+  })
+  const { site } = authSite({
+    authenticationBackends: [
+      failing('a.A', () => Promise.reject(new Error('A is down'))),
+      failing('b.B', () => {
+        throw new Error('B is down')
+      }),
+    ],
+  })
+  const { key } = await visit(site, {}, (request) => login(request, user, 'a.A'))
+  await visit(site, { key }, (request) => expect(Promise.resolve(hasPerm(request, 'a.b'))).rejects.toThrow(/is down/))
+})
+
 test('of a number in another list of users are not those of the user table', async () => {
   const world = authSite({ database: usersWithPermissions() })
   await world.users.createUser('ann')

@@ -42,7 +42,7 @@ test('who tries too often is refused before the password is looked at, whatever 
   expect(told).toEqual([...Array(3).fill('failed ann 192.0.2.1'), 'failed bob 192.0.2.1'])
 })
 
-test.each([Number.NaN, Number.POSITIVE_INFINITY, -1, undefined])(
+test.each([Number.NaN, Number.POSITIVE_INFINITY, undefined])(
   'a throttle that says %s lets nobody pass',
   async (said) => {
     const { site, users } = authSite({ loginThrottle: { retryAfter: () => said as number } })

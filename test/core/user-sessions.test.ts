@@ -424,6 +424,35 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
       expect(await world.site.sessions.count(ann.id)).toBeLessThanOrEqual(1)
     })
 
+    test('a login that comes second to another of the same session leaves its cookie alone', async () => {
+      vi.spyOn(console, 'error').mockReturnValue(undefined)
+      const world = make({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy })
+      const ann = await world.users.createUser('ann')
+      const withSession = fetchAdapter(world.site)
+      const put = withSession(async (request) => {
+        ;(await getSession(request)).cart = 'full'
+        return new Response()
+      })
+      const first = await put(new Request('http://example.com/'))
+      const cookie = first.headers.getSetCookie()[0]?.split(';')[0] as string
+      const enterAgain = withSession(async (request) => {
+        await getSession(request)
+        await new Promise(setImmediate)
+        await login(request, ann)
+        return new Response()
+      })
+      const answers = await Promise.all(
+        Array.from({ length: 3 }, () => enterAgain(new Request('http://example.com/', { headers: { cookie } }))),
+      )
+      for (const { status, headers } of answers) {
+        if (status !== 200) expect([status, headers.getSetCookie()]).toEqual([status, []])
+      }
+      const keys = answers.flatMap(({ headers }) =>
+        headers.getSetCookie().map((line) => /sessionid=(\w+)/.exec(line)?.[1] ?? ''),
+      )
+      expect((await Promise.all(keys.map((key) => who(world, key)))).filter(Boolean)).toEqual(['ann'])
+    })
+
     test('are not more by one whose old session could not be deleted', async () => {
       vi.spyOn(console, 'error').mockReturnValue(undefined)
       const { ask, here, users, engine, site } = shop()
@@ -438,6 +467,30 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
       expect(await ask((request) => login(request, ann))).toBe('503')
       expect(await ask(here)).toBe('undefined full')
       expect(await site.sessions.count(ann.id)).toBe(2)
+    })
+
+    test('leave none that nobody holds where a key could not be deleted', async () => {
+      vi.spyOn(console, 'error').mockReturnValue(undefined)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      try {
+        const { ask, here, users, engine, site } = shop()
+        const ann = await users.createUser('ann')
+        await ask(async (request) => {
+          ;(await getSession(request)).cart = 'full'
+          await login(request, ann)
+        })
+        const { delete: drop } = engine
+        engine.delete = () => {
+          engine.delete = drop
+          throw new Error('gone')
+        }
+        expect(await ask((request) => login(request, ann))).toBe('503')
+        expect(await ask(here)).toBe('undefined full')
+        await vi.advanceTimersByTimeAsync(1000)
+        expect(await site.sessions.count(ann.id)).toBe(0)
+      } finally {
+        vi.useRealTimers()
+      }
     })
 
     test('are not more by one that was made, and whose store said so too late', async () => {

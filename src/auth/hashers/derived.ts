@@ -40,7 +40,8 @@ export const scryptHasher: Hasher = {
     if (!numbers.every((digits) => /^[1-9]\d{0,7}$/.test(digits))) return null
     const cost = { n: Number(n), r: Number(r), p: Number(p) }
     const isPower = cost.n > 1 && Number.isInteger(Math.log2(cost.n))
-    const isBearable = 128 * cost.n * cost.r <= MOST_SCRYPT.memory && cost.n * cost.r * cost.p <= MOST_SCRYPT.work
+    const isBearable =
+      128 * cost.r * (cost.n + cost.p) <= MOST_SCRYPT.memory && cost.n * cost.r * cost.p <= MOST_SCRYPT.work
     return isPower && isBearable ? { salt, cost } : null
   },
   async verify(password, encoded) {

@@ -127,9 +127,12 @@ export function mustUpgradePassword(encoded: string, rules: PasswordRules = {}):
   if (name !== preferred) return ORDER.indexOf(name) < ORDER.indexOf(preferred)
   const now = costOf(preferred, rules)
   const { salt, cost } = decoded
-  const isCheaper = Object.keys(now).some((part) => (cost[part] ?? 0) < (now[part] ?? 0))
-  const isDearer = Object.keys(now).some((part) => (cost[part] ?? 0) > (now[part] ?? 0))
-  return !isDearer && (isCheaper || salt.length < SALT_LENGTH)
+  return !isCheaper(now, cost) && (isCheaper(cost, now) || salt.length < SALT_LENGTH)
+}
+
+/** Whether a cost is less than another in anything. */
+function isCheaper(cost: Cost, than: Cost): boolean {
+  return Object.keys(than).some((part) => (cost[part] ?? 0) < (than[part] ?? 0))
 }
 
 /** Hashes for nothing, as long as a real check takes. */
@@ -147,8 +150,11 @@ async function spendRest(
   const [preferred] = named(rules)
   if (name !== preferred) return spendTime(rules)
   const now = costOf(name, rules)
+  if (!isCheaper(cost, now)) return
   const missing = (now['iterations'] ?? 0) - (cost['iterations'] ?? 0)
+  // One more of today's takes longer than what is missing, where that cannot be done by itself.
   if (missing > 0) await hashers[name].encode(password, salt, { iterations: missing })
+  else await spendTime(rules)
 }
 
 function named({
