@@ -246,7 +246,8 @@ describe('sentinels', () => {
       ),
     )
     expect(Object.values(found).map(({ value }) => value)).toEqual(['1', '1', '1'])
-    expect(found['a URL']!.at - (await promotion)).toBeLessThan(1000)
+    // Half of it on a machine that has nothing else to do.
+    expect(found['a URL']!.at - (await promotion)).toBeLessThan(2000)
     expect(await first.replace('surviving', bytes('2'), later(), Buffer.from('1'))).toMatchObject(stored)
     await servers.primary.start()
   })
