@@ -11,6 +11,18 @@ const NONE: ReadonlySet<string> = new Set()
  * All that the user of this request may do, each as `app_label.codename`, by all backends; nothing for nobody. Read from Django's tables, once in a
  * request. A superuser may do everything, whatever is in here. Mirrors `user.get_all_permissions()`. Throws
  * `StoreUnavailable`, also where the tables are not there: they are made by Django's own `migrate`.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { getAllPermissions, sojourn } from 'sojourn/express'
+ *
+ * const app = express()
+ * app.use(sojourn({ secretKey: 'a long random text' }))
+ * app.get('/mine', async (req, res) => {
+ *   res.json([...(await getAllPermissions(req))]) // ["shop.change_order", "shop.view_order"]
+ * })
+ * ```
  */
 export function getAllPermissions(request: object): MaybePromise<ReadonlySet<string>> {
   const scope = scopeOf(request)

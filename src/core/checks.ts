@@ -14,8 +14,8 @@ export interface Finding {
   readonly remedy: string
 }
 
+/** All of them warn, as Django's do. */
 interface Check extends Omit<Finding, 'level'> {
-  readonly level?: Level
   finds(settings: ResolvedSettings, engine: SessionEngine): boolean
 }
 
@@ -261,5 +261,5 @@ const DEPLOY_CHECKS: readonly Check[] = [
 export function checkDeployment(settings: ResolvedSettings, engine: SessionEngine): readonly Finding[] {
   return DEPLOY_CHECKS.filter(
     (check) => !settings.silencedSystemChecks.includes(check.id) && check.finds(settings, engine),
-  ).map(({ id, level = 'warning', setting, message, remedy }) => ({ id, level, setting, message, remedy }))
+  ).map(({ id, setting, message, remedy }) => ({ id, level: 'warning', setting, message, remedy }))
 }

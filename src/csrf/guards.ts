@@ -53,6 +53,18 @@ export const ensureCsrfCookie = guard((request) => {
 /**
  * Makes sure that a page can show a token where the site does not check by itself, without ever refusing the request: for error pages.
  * A guard that lets everybody pass. Mirrors Django's `requires_csrf_token`.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { csrfInput, requiresCsrfToken, sojourn } from 'sojourn/express'
+ *
+ * const app = express()
+ * app.use(sojourn({ secretKey: 'a long random text', middleware: ['sessions', 'auth'] }))
+ * app.use(requiresCsrfToken, (req, res) => {
+ *   res.status(404).send(`Nothing here. <form method="post" action="/search">${csrfInput(req)}<input name="q"></form>`)
+ * })
+ * ```
  */
 export const requiresCsrfToken = guard((request) => {
   const scope = scopeOf(request)

@@ -118,6 +118,13 @@ async function verified(name: HasherName, password: string, encoded: string): Pr
 /**
  * Whether a hash is weaker than a new one would be: an older algorithm, less work, a shorter salt. Mirrors `must_update`, but for one that
  * costs more than new ones, which Django would make cheaper.
+ *
+ * @example
+ * ```ts
+ * import { mustUpgradePassword } from 'sojourn/auth'
+ *
+ * console.log(mustUpgradePassword('pbkdf2_sha256$260000$abcdefghijklmnopqrstuv$hash')) // true
+ * ```
  */
 export function mustUpgradePassword(encoded: string, rules: PasswordRules = {}): boolean {
   const name = identifyHasher(encoded)
