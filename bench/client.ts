@@ -89,8 +89,9 @@ function contentLength(text: string): number {
   return Number.parseInt(text.slice(at + 16, at + 24), 10)
 }
 
-/** `name=value` of the cookies an answer sets. */
+/** `name=value` of the cookies an answer sets. As in a browser the last of a name stays. */
 export function cookiesOf({ head }: Answer): string | null {
-  const pairs = [...head.matchAll(/^set-cookie: ([^;\r]*)/gim)].map((match) => match[1])
-  return pairs.length === 0 ? null : pairs.join('; ')
+  const pairs = [...head.matchAll(/^set-cookie: ([^;\r]*)/gim)].map(([, pair = '']) => pair)
+  const byName = new Map(pairs.map((pair) => [pair.split('=', 1)[0], pair]))
+  return pairs.length === 0 ? null : [...byName.values()].join('; ')
 }

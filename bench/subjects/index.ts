@@ -3,7 +3,7 @@ import { isInCookies, likenessOf, packagesOfStore, type ServerName, type StoreNa
 
 export type { ServerName, StoreName } from './stores.js'
 
-export type Framework = 'node' | 'express' | 'fastify'
+export type Framework = 'node' | 'express' | 'fastify' | 'koa' | 'hono'
 
 /** What is measured on the servers; each is a file of this folder. */
 export type Module =
@@ -14,6 +14,9 @@ export type Module =
   | 'cookie-session'
   | 'iron-session'
   | 'fastify-session'
+  | 'secure-session'
+  | 'koa-session'
+  | 'hono-sessions'
 
 /** Something that is measured. Its module is loaded in the process that is measured and nowhere else. */
 export interface Subject {
@@ -40,9 +43,15 @@ export interface Setup extends Subject {
 /** What every module in this folder exports as `serve`. */
 export type Serve = (setup: Setup) => Server | Promise<Server>
 
-const frameworks = ['node', 'express', 'fastify'] as const
-const named = { node: 'node:http', express: 'Express 5', fastify: 'Fastify 5' } as const
-const packagesOfFramework = { node: [], express: ['express'], fastify: ['fastify'] } as const
+const frameworks = ['node', 'express', 'fastify', 'koa', 'hono'] as const
+const named = { node: 'node:http', express: 'Express 5', fastify: 'Fastify 5', koa: 'Koa 3', hono: 'Hono 4' } as const
+const packagesOfFramework = {
+  node: [],
+  express: ['express'],
+  fastify: ['fastify'],
+  koa: ['koa'],
+  hono: ['hono', '@hono/node-server'],
+} as const
 
 const all: Readonly<Record<Framework, readonly (readonly [Module, string, ...(readonly Subject['store'][])])[]>> = {
   node: [
@@ -87,7 +96,19 @@ const all: Readonly<Record<Framework, readonly (readonly [Module, string, ...(re
     ['express-session', 'express-session', 'memory', 'SQLite', 'PostgreSQL', 'Redis'],
     ['cookie-session', 'cookie-session', 'signed cookies'],
   ],
-  fastify: [['fastify-session', '@fastify/session', 'memory', 'Redis']],
+  fastify: [
+    ['sojourn', 'sojourn', 'memory', 'SQLite', 'Redis', 'signed cookies'],
+    ['fastify-session', '@fastify/session', 'memory', 'Redis'],
+    ['secure-session', '@fastify/secure-session', 'encrypted cookies'],
+  ],
+  koa: [
+    ['sojourn', 'sojourn', 'memory', 'SQLite', 'Redis', 'signed cookies'],
+    ['koa-session', 'koa-session', 'memory', 'Redis', 'signed cookies'],
+  ],
+  hono: [
+    ['sojourn', 'sojourn', 'memory', 'SQLite', 'Redis', 'signed cookies'],
+    ['hono-sessions', 'hono-sessions', 'memory', 'encrypted cookies'],
+  ],
 }
 
 function of(
@@ -142,6 +163,9 @@ const packagesOfModule: Readonly<Record<Module, readonly string[]>> = {
   'cookie-session': ['cookie-session'],
   'iron-session': ['iron-session'],
   'fastify-session': ['@fastify/session'],
+  'secure-session': ['@fastify/secure-session'],
+  'koa-session': ['koa-session'],
+  'hono-sessions': ['hono-sessions'],
 }
 
 const packagesOfPeerStores: Readonly<Partial<Record<StoreName, string>>> = {
@@ -153,7 +177,8 @@ const packagesOfPeerStores: Readonly<Partial<Record<StoreName, string>>> = {
 /** The packages that a subject is made of. */
 export function packagesOf({ module, framework, store }: Subject): readonly string[] {
   const isPeer = isLibrary({ module }) && module !== 'sojourn'
-  const adapter = isPeer && store !== null ? packagesOfPeerStores[store] : undefined
+  // koa-session speaks to no store by itself.
+  const adapter = isPeer && store !== null && module !== 'koa-session' ? packagesOfPeerStores[store] : undefined
   return [
     ...packagesOfFramework[framework],
     ...packagesOfModule[module],

@@ -1,18 +1,15 @@
 import { mkdirSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { Redis } from 'ioredis'
 import openPostgres from 'postgres'
-import { type SettingsInput, sojourn } from 'sojourn'
+import { type SettingsInput, type Site, sojourn } from 'sojourn'
 import { signedCodec } from 'sojourn/codecs/signed'
 import { mysql } from 'sojourn/databases/mysql'
 import { postgres } from 'sojourn/databases/postgres'
 import { sessionTables } from 'sojourn/engines/db'
 import { fileEngine } from 'sojourn/engines/file'
 import { memoryEngine } from 'sojourn/engines/memory'
-import { sojourn as sojournForExpress } from 'sojourn/express'
-import { sojourn as sojournForNode } from 'sojourn/node'
-import { onExpress, onNode, type Wrap } from './frameworks.js'
-import { type Serve, type Setup, slides } from './index.js'
-import { visitorPages } from './pages.js'
+import { type Framework, type Serve, type Setup, slides } from './index.js'
 import { SECRET } from './secret.js'
 import { countStatements } from './sqlite.js'
 
@@ -21,18 +18,23 @@ export const serve: Serve = async (setup) => {
   const settings = { secretKey: SECRET, ...(await storeOf(setup)) }
   const site = await opened(settings)
   const sliding = slides(setup.store) ? await opened({ ...settings, sessionSaveEveryRequest: true }) : undefined
-  if (setup.framework === 'express') {
-    return onExpress(visitorPages, sojournForExpress(site), sliding && sojournForExpress(sliding))
-  }
-  const around =
-    (one: typeof site): Wrap =>
-    (listener) =>
-      sojournForNode(one).handle(listener)
-  return onNode(visitorPages, around(site), sliding && around(sliding))
+  return (await serverOn[setup.framework]()).serveSites(site, sliding)
+}
+
+/** `sliding` is the site of the page whose reads move the end. */
+export type ServeSites = (site: Site, sliding: Site | undefined) => Server | Promise<Server>
+
+/** Only the framework that is measured is loaded. */
+const serverOn: Readonly<Record<Framework, () => Promise<{ readonly serveSites: ServeSites }>>> = {
+  node: () => import('./sojourn-on-node.js'),
+  express: () => import('./sojourn-on-express.js'),
+  fastify: () => import('./sojourn-on-fastify.js'),
+  koa: () => import('./sojourn-on-koa.js'),
+  hono: () => import('./sojourn-on-hono.js'),
 }
 
 /** A site that has met its store: the first connection is not what is measured. */
-async function opened(settings: SettingsInput): Promise<ReturnType<typeof sojourn>> {
+async function opened(settings: SettingsInput): Promise<Site> {
   const site = sojourn(settings)
   for (let tries = 1; ; tries++) {
     try {
