@@ -10,10 +10,12 @@ export type ErrorCode =
   | 'session_interrupted'
   | 'session_not_loaded'
   | 'session_sealed'
+  | 'session_read_only'
   | 'session_conflict'
   | 'nested_transact'
   | 'session_too_large'
   | 'session_value'
+  | 'session_schema_mismatch'
   | 'pickle_refused'
   | 'reserved_name'
   | 'store_unavailable'
@@ -39,6 +41,23 @@ export class SojournError extends Error {
     super(message, options)
     this.code = code
     this.name = new.target.name
+  }
+
+  /** Whether the message is for the visitor too. Koa asks for it, and keeps such errors out of its log. */
+  get expose(): boolean {
+    return this.status < 500
+  }
+
+  /** The plain answer that stands for it. Hono asks for one where an app has no `onError`. */
+  getResponse(): Response {
+    const { headers } = this as { readonly headers?: Readonly<Record<string, string>> }
+    const text = this.status === 503 ? 'Service Unavailable' : 'Internal Server Error'
+    return new Response(this.expose ? this.message : text, { status: this.status, headers })
+  }
+
+  /** The same for Elysia, which asks for it by this name; its `onError` may answer otherwise. */
+  toResponse(): Response {
+    return this.getResponse()
   }
 }
 
@@ -89,10 +108,23 @@ export class SessionNotLoaded extends SojournError {
 
 /** The session was changed after the head of the response had left, too late for the end-of-request save. */
 export class SessionSealed extends SojournError {
+  constructor(
+    message = 'The response has begun, so a change of the session would be lost. Change it before the first byte, or use `await session.transact(fn)`, which saves at once.',
+    code: 'session_sealed' | 'session_read_only' = 'session_sealed',
+  ) {
+    super(code, message)
+  }
+}
+
+/**
+ * The session was changed, or a token was asked for that needs a new cookie, where no cookie can be set: in a server component of Next.js, in a
+ * page that SvelteKit prerenders.
+ */
+export class SessionReadOnly extends SessionSealed {
   constructor() {
     super(
-      'session_sealed',
-      'The response has begun, so a change of the session would be lost. Change it before the first byte, or use `await session.transact(fn)`, which saves at once.',
+      'No cookie can be set while this page is made, so its session can only be read. In Next.js change it in a server action (`action`), a route handler (`withSession`) or proxy.ts (`proxy`, which also gives visitors the cookie that the token of a form needs); in SvelteKit such a page must not be prerendered. Behind a WebSocket, `site.sessions.open(session.sessionKey)` gives one that `save()` stores.',
+      'session_read_only',
     )
   }
 }
@@ -129,6 +161,32 @@ export class SessionTooLarge extends SojournError {
 export class SessionValueError extends SojournError {
   constructor(message: string) {
     super('session_value', message)
+  }
+}
+
+/** What a schema has against a value, in its own words. */
+export interface SchemaIssue {
+  /** May hold the value: keep it out of logs. */
+  readonly message: string
+  /** Where, from the session's key on. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** A value was put into a session that `sessionSchema` does not take. Nothing of it is stored. */
+export class SessionSchemaMismatch extends SojournError {
+  readonly #issues: readonly SchemaIssue[]
+
+  constructor(name: string, issues: readonly SchemaIssue[]) {
+    super(
+      'session_schema_mismatch',
+      `What was put under '${name}' in the session does not fit sessionSchema, and is not kept. The error's issues say why.`,
+    )
+    this.#issues = issues
+  }
+
+  /** What is wrong, in the schema's words. Private, for they may hold the value, and whoever prints an error prints what hangs on it. */
+  get issues(): readonly SchemaIssue[] {
+    return this.#issues
   }
 }
 
@@ -245,7 +303,7 @@ export class NoScope extends SojournError {
   constructor() {
     super(
       'no_scope',
-      'This request has no sojourn scope: mount the middleware that `sojourn(settings)` returns before the handler that uses it.',
+      'This request has no sojourn scope: mount the middleware that `sojourn(settings)` returns before the handler that uses it, or for a WebSocket ask checkUpgrade of sojourn/ws first.',
     )
   }
 }

@@ -2,12 +2,13 @@
 export type { Finding } from './core/checks.js'
 export type { ClearOptions, Progress } from './core/clear-expired.js'
 export { getSession, isSessionUnavailable } from './core/get-session.js'
+export type { SchemaData, SchemaResult, SessionSchema } from './core/session-schema.js'
 export type { Session, SessionData, SessionMethods } from './core/session-types.js'
 export type { Sessions, UserSession } from './core/sessions.js'
 export type { DjangoSettings, ResolvedSettings, Settings, SettingsInput } from './core/settings.js'
 export { settingsFromEnv } from './core/settings-env.js'
 export { defineSettings } from './core/settings-input.js'
-export type { Site } from './core/site.js'
+export type { SessionOf, Site } from './core/site.js'
 export type {
   Cells,
   Clock,

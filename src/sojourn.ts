@@ -4,6 +4,8 @@ import { jsonCodec } from './codecs/json.js'
 import { pickleCodec } from './codecs/pickle.js'
 import { signedCodec } from './codecs/signed.js'
 import type { Part } from './core/part.js'
+import type { SchemaSettings } from './core/schema-settings.js'
+import type { SchemaData, SessionSchema } from './core/session-schema.js'
 import type { ResolvedCache, SessionEngineName } from './core/setting-stores.js'
 import type { ResolvedSettings, SettingsInput } from './core/settings.js'
 import { resolveSettings } from './core/settings-input.js'
@@ -16,12 +18,15 @@ import { type CacheEngineOptions, cacheEngine } from './engines/cache.js'
 import { cachedDbEngine } from './engines/cached-db.js'
 import { dbEngine } from './engines/db.js'
 import { fileEngine } from './engines/file.js'
+import { DbLinks } from './engines/links/in-table.js'
 import { memoryEngine } from './engines/memory.js'
 import { signedCookiesEngine } from './engines/signed-cookies.js'
 import { DbCutoffs } from './engines/user-index/cutoffs.js'
 import { messagesPart } from './messages/part.js'
 import { makeTables } from './tables.js'
+import { TokensPart } from './tokens/part.js'
 import { randomString } from './wire/crypto.js'
+import { groupOf } from './wire/link-names.js'
 
 /**
  * Makes a site from its settings, in TypeScript's spelling or Django's. Every adapter's `sojourn` takes the same settings,
@@ -38,6 +43,8 @@ import { randomString } from './wire/crypto.js'
  * await site.close()
  * ```
  */
+export function sojourn<const S extends SessionSchema>(input: SchemaSettings<S>): Site<SchemaData<S>>
+export function sojourn(input: SettingsInput): Site
 export function sojourn(input: SettingsInput): Site {
   const settings = resolveSettings(input)
   const database = databaseOf(settings)
@@ -46,7 +53,9 @@ export function sojourn(input: SettingsInput): Site {
     engine,
     parts: partsOf(settings, database),
     random: settings.random ?? randomString,
+    groupOf,
     cutoffs: settings.sessionUserIndex && engine.stateless ? new DbCutoffs(database) : null,
+    links: engine.stateless ? new DbLinks(database, settings.clock) : null,
     migrate: () => makeTables(database),
     close: () => database.close(),
   })
@@ -99,9 +108,13 @@ function partsOf(settings: ResolvedSettings, database: Database): readonly Part[
     csrf: () => csrfPart(settings),
     auth: () => authPart(settings, database),
   }
-  return (['messages', 'csrf', 'auth'] as const)
+  const parts = (['messages', 'csrf', 'auth'] as const)
     .filter((name) => name === 'csrf' || settings.middleware.includes(name))
     .map((name) => made[name]())
+  const { sessionTokenAudiences, sessionTokenAllauth } = settings
+  const hasTokens = sessionTokenAudiences.length > 0 || sessionTokenAllauth
+  // Whose session it is has to be known before any other part looks at it.
+  return hasTokens ? [new TokensPart(settings), ...parts] : parts
 }
 
 /** The default database. A file gets its tables by itself when it is opened; a server's are made by `sojourn migrate`, or `site.migrate()`. */

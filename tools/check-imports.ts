@@ -9,7 +9,7 @@ import { join, posix } from 'node:path'
 import { filesUnder, type Report, runAsProgram } from './report.js'
 
 const below = ['errors', 'wire', 'core']
-const parts = ['csrf', 'auth', 'messages', 'sso']
+const parts = ['csrf', 'auth', 'messages', 'tokens']
 const stores = ['codecs', 'engines', 'databases', 'caches']
 
 /** What each folder of src/ may import besides itself. A file right in src/ is `site`, but for errors.ts. */
@@ -24,7 +24,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   csrf: below,
   auth: below,
   messages: below,
-  sso: [...below, 'auth'],
+  tokens: [...below, 'auth'],
+  ws: [...below, 'auth'],
+  sites: [...below, 'auth', 'csrf', 'tokens'],
+  oidc: [...below, 'auth', 'csrf', 'sites'],
+  import: below,
   site: [...below, ...stores, ...parts],
   adapters: [...below, ...parts, 'site'],
   testing: [...below, ...stores, ...parts, 'site', 'adapters'],
@@ -42,17 +46,26 @@ const nodeModules: Readonly<Record<string, RegExp>> = {
   'node:zlib': /^src\/wire\//,
 }
 const otherNodeModules =
-  /^src\/(adapters\/(node|node-heads|express|hold-head|pretend-sent|form)\.ts|databases\/|caches\/memcached\b|engines\/(file|user-index\/in-folder)\b|cli\/|testing\/)/
+  /^src\/(adapters\/(on-node\/[^/]+|next|next\/pages|nest|node|express|fastify-reply|koa)\.ts|databases\/|caches\/memcached\b|engines\/(file|(user-index|links)\/in-folder)\b|cli\/|testing\/)/
 
 /** A framework, driver or template engine is named in one file only, so that no other needs it installed. */
 const packages: Readonly<Record<string, string>> = {
   express: 'src/adapters/express.ts',
+  fastify: 'src/adapters/fastify.ts',
+  koa: 'src/adapters/koa.ts',
+  hono: 'src/adapters/hono.ts',
+  h3: 'src/adapters/h3.ts',
+  next: 'src/adapters/next/framework.ts',
+  '@nestjs/common': 'src/adapters/nest.ts',
+  '@nestjs/core': 'src/adapters/nest.ts',
   'better-sqlite3': 'src/databases/sqlite.ts',
   pg: 'src/databases/postgres.ts',
   mysql2: 'src/databases/mysql.ts',
   redis: 'src/caches/redis/open.ts',
   argon2: 'src/auth/hashers/packaged.ts',
   bcrypt: 'src/auth/hashers/packaged.ts',
+  'openid-client': 'src/oidc/openid-client.ts',
+  jose: 'src/oidc/jose.ts',
 }
 
 const builtins = new Set(builtinModules)

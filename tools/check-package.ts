@@ -1,5 +1,6 @@
 /**
- * The package holds what users need and nothing else: dist, README.md, LICENSE, CHANGELOG.md and package.json.
+ * The package holds what users need and nothing else: dist, the sources that its maps point to (so that "go to definition"
+ * ends in them, and a stack trace too), README.md, LICENSE, CHANGELOG.md and package.json.
  *
  *     npm run build && tsx tools/check-package.ts [root]
  */
@@ -16,7 +17,8 @@ interface Packed {
 }
 
 const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']
-const built = /^dist\/.+\.(js|js\.map|d\.ts)$/
+const built = /^dist\/.+\.(js|d\.ts)(\.map)?$/
+const written = /^src\/.+\.ts$/
 const forTests = /(^|\/)(test|tests|__tests__|fixtures|vectors)\/|\.(test|spec|bench)\./
 
 export function checkPackage(root: string): Report {
@@ -28,9 +30,9 @@ export function checkPackage(root: string): Report {
   if (!paths.some((path) => built.test(path))) problems.push('dist:1 is not in the package: run the build first')
   for (const path of paths) {
     if (papers.includes(path)) continue
-    if (!built.test(path)) problems.push(`${path}:1 should not be in the package`)
+    if (!built.test(path) && !written.test(path)) problems.push(`${path}:1 should not be in the package`)
     else if (forTests.test(path)) problems.push(`${path}:1 is a test, and should not be in the package`)
-    else if (isLeftOver(root, path)) problems.push(`${path}:1 is left over: no source makes it`)
+    else if (built.test(path) && isLeftOver(root, path)) problems.push(`${path}:1 is left over: no source makes it`)
     else if (path.endsWith('.map')) problems.push(...wrongMap(root, path, paths))
   }
   if (Object.hasOwn(readManifest(root), 'dependencies'))
@@ -47,7 +49,7 @@ function pack(root: string): Packed | string {
 }
 
 function isLeftOver(root: string, path: string): boolean {
-  return !existsSync(join(root, path.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js\.map|\.js)$/, '.ts')))
+  return !existsSync(join(root, path.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')))
 }
 
 /** A map is of use only with the source: in it, or in the package. */

@@ -14,12 +14,15 @@ const installed = (name: string): string => join(repositoryRoot, 'node_modules/.
 
 const steps: Steps = {
   types: [installed('tsc'), '--noEmit', '-p', 'tsconfig.json'],
+  examples: [installed('tsc'), '--noEmit', '-p', 'examples/tsconfig.json'],
   style: [installed('biome'), 'ci', '--error-on-warnings', '--max-diagnostics=30', '--colors=off'],
   imports: [installed('tsx'), 'tools/check-imports.ts'],
   docs: [installed('tsx'), 'tools/check-docs.ts'],
+  shown: [installed('tsx'), 'tools/check-shown.ts'],
   build: ['npm', 'run', '--silent', 'build'],
   exports: [installed('tsx'), 'tools/check-exports.ts'],
   package: [installed('tsx'), 'tools/check-package.ts'],
+  consumers: [installed('tsx'), 'tools/check-consumers.ts'],
 }
 
 /** Runs each step, whatever became of those before it, and tells the names of those that failed. */

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Session } from '../core/session-types.js'
+import type { SchemaSettings } from '../core/schema-settings.js'
+import type { SchemaData, SessionSchema } from '../core/session-schema.js'
+import type { Session, SessionData } from '../core/session-types.js'
 import type { SettingsInput } from '../core/settings.js'
 import type { Site } from '../core/site.js'
-import type { MaybePromise } from '../core/types.js'
-import { BodyNotParsed } from '../errors.js'
 import { siteOf } from '../sojourn.js'
-import { isUnreadForm, parsedForm, readForm, tooLong } from './form.js'
 import { nodeMiddleware } from './node.js'
-import { NodeRequestHead } from './node-heads.js'
+import { formReader, listsOfMany } from './on-node/form.js'
+import { NodeRequestHead } from './on-node/heads.js'
 
 export * from './api.js'
 
@@ -22,15 +22,15 @@ declare global {
 }
 
 /** Express's own types are not needed to use it: a middleware is a function of these three. */
-export interface ExpressMiddleware {
+export interface ExpressMiddleware<T extends object = SessionData> {
   (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void
-  readonly site: Site
+  readonly site: Site<T>
 }
 
 /**
  * Sessions for Express 4 and 5: `request.session`, protected forms, login and messages. Where it is mounted among other
- * middleware does not matter, as long as it is before the handlers; a body parser with options of its own goes first, since
- * a form that nobody has parsed is parsed here with Express's defaults, to look for its token. Failures of the store go to
+ * middleware does not matter, body parsers included, as long as it is before the handlers. A form that nobody has parsed is
+ * read for its token, left on `request.body`, and put back for whoever parses it again. Failures of the store go to
  * `next(error)`, with `error.status` and `error.headers` for Express's own error page.
  *
  * @example
@@ -46,9 +46,11 @@ export interface ExpressMiddleware {
  * })
  * ```
  */
+export function sojourn<const S extends SessionSchema>(settings: SchemaSettings<S>): ExpressMiddleware<SchemaData<S>>
+export function sojourn<T extends object = SessionData>(settings: SettingsInput | Site<T>): ExpressMiddleware<T>
 export function sojourn(settings: SettingsInput | Site): ExpressMiddleware {
   const site = siteOf(settings)
-  const read = formReader(site.settings.dataUploadMaxMemorySize)
+  const read = formReader(site.settings.dataUploadMaxMemorySize, listsOfMany)
   const run = nodeMiddleware(
     site,
     (request) => new NodeRequestHead(request, read),
@@ -62,28 +64,3 @@ export function sojourn(settings: SettingsInput | Site): ExpressMiddleware {
   }
   return Object.assign(middleware, { site })
 }
-
-type Form = Readonly<Record<string, unknown>>
-
-/** Reads a form by Express's own parser with its defaults: a later `express.urlencoded()` finds it done. */
-function formReader(limit: number | null) {
-  return (request: IncomingMessage): MaybePromise<Form | undefined> =>
-    parsedForm(request) === undefined && isUnreadForm(request)
-      ? parseWithExpress(request, limit)
-      : readForm(request, limit)
-}
-
-async function parseWithExpress(request: IncomingMessage, limit: number | null): Promise<Form | undefined> {
-  const { default: express } = await import('express')
-  const parse = express.urlencoded({ extended: false, limit: limit ?? Number.POSITIVE_INFINITY }) as unknown as Parse
-  await new Promise<void>((resolve, reject) => {
-    parse(request, (request as { res?: unknown }).res, (error) => {
-      if (error === undefined) resolve()
-      else if (limit !== null && (error as { type?: string }).type === 'entity.too.large') reject(tooLong(limit))
-      else reject(new BodyNotParsed('The submitted form cannot be parsed.', { cause: error }))
-    })
-  })
-  return parsedForm(request)
-}
-
-type Parse = (request: IncomingMessage, response: unknown, next: (error?: unknown) => void) => void

@@ -1,19 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { failureResponse } from '../core/failure.js'
+import { failByNode } from '../core/fail-by-node.js'
 import { isPromise } from '../core/maybe.js'
+import type { SchemaSettings } from '../core/schema-settings.js'
 import { Scope } from '../core/scope.js'
-import type { Session } from '../core/session-types.js'
+import { sendByNode } from '../core/send.js'
+import type { SchemaData, SessionSchema } from '../core/session-schema.js'
+import type { Session, SessionData } from '../core/session-types.js'
 import type { SettingsInput } from '../core/settings.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise, PlainResponse, RequestHead } from '../core/types.js'
 import { siteOf } from '../sojourn.js'
-import { readForm } from './form.js'
-import { holdHead } from './hold-head.js'
-import { NodeRequestHead } from './node-heads.js'
+import { formReader, lastOfEach } from './on-node/form.js'
+import { NodeRequestHead } from './on-node/heads.js'
+import { holdHead } from './on-node/hold-head.js'
+import { refuseOthers } from './on-node/one-session.js'
 
 export * from './api.js'
 
-declare module 'node:http' {
+// Without `node:`, as others name it who extend it (@koa/bodyparser): by two names it is two things for TypeScript.
+declare module 'http' {
   interface IncomingMessage {
     /** The visitor's session; there once sojourn's middleware has run. */
     session: Session
@@ -21,9 +26,9 @@ declare module 'node:http' {
 }
 
 /** `(request, response, next)`, as connect, polka and many others call it. */
-export interface NodeMiddleware {
+export interface NodeMiddleware<T extends object = SessionData> {
   (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void
-  readonly site: Site
+  readonly site: Site<T>
   /** A listener for `http.createServer`. What it throws or rejects with becomes an error response. */
   handle(listener: (request: IncomingMessage, response: ServerResponse) => unknown): NodeListener
 }
@@ -47,16 +52,17 @@ export type NodeListener = (request: IncomingMessage, response: ServerResponse) 
  * )
  * ```
  */
+export function sojourn<const S extends SessionSchema>(settings: SchemaSettings<S>): NodeMiddleware<SchemaData<S>>
+export function sojourn<T extends object = SessionData>(settings: SettingsInput | Site<T>): NodeMiddleware<T>
 export function sojourn(settings: SettingsInput | Site): NodeMiddleware {
   const site = siteOf(settings)
-  const { dataUploadMaxMemorySize: limit } = site.settings
-  const read = (request: IncomingMessage) => readForm(request, limit)
+  const read = formReader(site.settings.dataUploadMaxMemorySize, lastOfEach)
   const run = nodeMiddleware(site, (request) => new NodeRequestHead(request, read), sendFailure(site))
   return Object.assign(run, {
     site,
     handle(listener: (request: IncomingMessage, response: ServerResponse) => unknown): NodeListener {
       return (request, response) => {
-        const failed = (error: unknown): void => fail(site, response, error)
+        const failed = (error: unknown): void => failByNode(site, response, error)
         run(request, response, (error) => {
           if (error !== undefined) return failed(error)
           try {
@@ -81,12 +87,17 @@ export function nodeMiddleware<Request extends IncomingMessage, Response extends
 ): (request: Request, response: Response, next: Next) => void {
   return (request, response, next) => {
     if (Scope.of(site, request) !== undefined) return next()
+    try {
+      refuseOthers(request)
+    } catch (error) {
+      return failed(error, response, next)
+    }
     const scope = Scope.open(site, request, headOf(request))
     // From the start, not from the first touch: `response.end(await page(request))` takes `end` before the page touches the session.
     holdHead(response, scope, (error, ended) => {
       // A page that is still writing would write into whatever an error handler makes later; this is made at once.
       if (ended) failed(error, response, next)
-      else fail(site, response, error)
+      else failByNode(site, response, error)
     })
     request.session = scope.session
     let answer: MaybePromise<PlainResponse | undefined>
@@ -96,28 +107,27 @@ export function nodeMiddleware<Request extends IncomingMessage, Response extends
       return failed(error, response, next)
     }
     if (answer === undefined) return next()
-    const proceed = (given: PlainResponse | undefined): void => (given === undefined ? next() : send(response, given))
+    const proceed = (given: PlainResponse | undefined): void => {
+      if (given === undefined) next()
+      else answerBy(given, response, (error) => failed(error, response, next))
+    }
     if (!isPromise(answer)) return proceed(answer)
-    answer.then(proceed, (error: unknown) => failed(error, response, next))
+    answer
+      .then(proceed, (error: unknown) => failed(error, response, next))
+      // What `next` throws at nobody but a promise. It has been called, so the answer is ours.
+      .catch((error: unknown) => failByNode(site, response, error))
+  }
+}
+
+/** An answer that cannot be sent, as one of a view of the site's own may be, is a failure. */
+function answerBy(answer: PlainResponse, response: ServerResponse, failed: (error: unknown) => void): void {
+  try {
+    sendByNode(response, answer)
+  } catch (error) {
+    failed(error)
   }
 }
 
 function sendFailure(site: Site): (error: unknown, response: ServerResponse) => void {
-  return (error, response) => fail(site, response, error)
-}
-
-function fail(site: Site, response: ServerResponse, error: unknown): void {
-  site.failed(error, response.req)
-  // What is left of a body that nobody reads would be taken for the next request.
-  if (!response.req.complete) response.shouldKeepAlive = false
-  // An answer that is whole leaves, whatever its page does afterwards.
-  if (response.writableEnded) return
-  if (response.headersSent) response.destroy()
-  else send(response, failureResponse(error, site.settings.debug))
-}
-
-function send(response: ServerResponse, { status, headers, body }: PlainResponse): void {
-  response.statusCode = status
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  response.end(body)
+  return (error, response) => failByNode(site, response, error)
 }

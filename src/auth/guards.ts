@@ -6,6 +6,7 @@ import type { MaybePromise, PlainResponse } from '../core/types.js'
 import { AUTH_TIME_KEY } from '../core/user-mark.js'
 import { ImproperlyConfigured, PermissionDenied } from '../errors.js'
 import { getScopeUser } from './get-user.js'
+import type { AuthPart } from './part.js'
 import { userHasPerm } from './permissions.js'
 import type { User } from './user.js'
 
@@ -36,13 +37,30 @@ export function requireLogin(request: object, options: GuardOptions = {}): Maybe
   return chain(getScopeUser(scope), (user) => (user === null ? redirectToLogin(scope, options) : null))
 }
 
-/** Mirrors `redirect_to_login`. */
-function redirectToLogin(scope: Scope, { loginUrl, redirectFieldName = 'next' }: GuardOptions): PlainResponse {
+/** Mirrors `redirect_to_login`. `next`: where to go afterwards; the page that was asked for unless given. */
+export function redirectToLogin(scope: Scope, options: GuardOptions = {}, next?: string): PlainResponse {
+  const { loginUrl, redirectFieldName = 'next' } = options
   const url = loginUrl ?? scope.site.settings.loginUrl
   const [page = '', fragment] = url.split('#', 2)
-  const query = `${quote(redirectFieldName)}=${quote(nextOf(scope, url))}`
+  const query = `${quote(redirectFieldName)}=${quote(next ?? nextOf(scope, url))}`
   const location = `${page}${page.includes('?') ? '&' : '?'}${query}${fragment === undefined ? '' : `#${fragment}`}`
   return { status: 302, headers: { Location: location }, body: '' }
+}
+
+/**
+ * The login page, for somebody who is logged in and is not let pass. Where another site or a provider has that page, it is asked to show it: it
+ * would send them straight back, and they would go round for ever.
+ */
+export function redirectAnew(
+  scope: Scope,
+  user: User | null,
+  options: GuardOptions = {},
+  next?: string,
+): PlainResponse {
+  const url = options.loginUrl ?? scope.site.settings.loginUrl
+  const { delegated } = scope.site.part<AuthPart>('auth')
+  if (user === null || !delegated.has(url.split(/[?#]/, 1)[0] as string)) return redirectToLogin(scope, options, next)
+  return redirectToLogin(scope, { ...options, loginUrl: `${url}${url.includes('?') ? '&' : '?'}prompt=login` }, next)
 }
 
 /** The page that was asked for: its path, or all of its URL where the login page is on another site. */
@@ -98,8 +116,9 @@ export const loginRequired = guard((request) => requireLogin(request))
 export function userPassesTest(test: (user: User | null) => MaybePromise<boolean>, options: GuardOptions = {}): Guard {
   return guard((request) => {
     const scope = scopeOf(request)
-    const passes = chain(getScopeUser(scope), test)
-    return chain(passes, (isGood) => (isGood === true ? null : redirectToLogin(scope, options)))
+    return chain(getScopeUser(scope), (user) =>
+      chain(test(user), (isGood) => (isGood === true ? null : redirectAnew(scope, user, options))),
+    )
   })
 }
 
@@ -127,12 +146,13 @@ export interface PermissionOptions extends GuardOptions {
 export function permissionRequired(permission: string | readonly string[], options: PermissionOptions = {}): Guard {
   return guard((request) => {
     const scope = scopeOf(request)
-    const may = chain(getScopeUser(scope), (user) => userHasPerm(scope, user, permission))
-    return chain(may, (isGood) => {
-      if (isGood) return null
-      if (options.raiseException) throw new PermissionDenied()
-      return redirectToLogin(scope, options)
-    })
+    return chain(getScopeUser(scope), (user) =>
+      chain(userHasPerm(scope, user, permission), (isGood) => {
+        if (isGood) return null
+        if (options.raiseException) throw new PermissionDenied()
+        return redirectAnew(scope, user, options)
+      }),
+    )
   })
 }
 
@@ -165,7 +185,7 @@ export function requireRecentAuth(seconds: number, options: GuardOptions = {}): 
       const moment = scope.state.get(AUTH_TIME_KEY)
       const age = typeof moment === 'number' ? clock() / 1000 - moment : Number.POSITIVE_INFINITY
       // One that lies ahead is no proof of anything.
-      return user !== null && age <= seconds && age > -60 ? null : redirectToLogin(scope, options)
+      return user !== null && age <= seconds && age > -60 ? null : redirectAnew(scope, user, options)
     })
   })
 }

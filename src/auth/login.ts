@@ -1,9 +1,12 @@
 import * as commit from '../core/commit.js'
+import { LINK_KEY, type Link, linkOf, membershipsOf } from '../core/link-mark.js'
+import { isAlive } from '../core/links.js'
 import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
+import type { SessionState } from '../core/session.js'
 import type { MaybePromise } from '../core/types.js'
 import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
-import { ImproperlyConfigured, SessionSealed } from '../errors.js'
+import { ImproperlyConfigured } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
 import { backendOf } from './authenticate.js'
 import { getScopeUser } from './get-user.js'
@@ -26,16 +29,27 @@ export function login(request: object, user: User, backend?: string): MaybePromi
   return loginScope(scopeOf(request), user, backend)
 }
 
-export function loginScope(scope: Scope, user: User, path?: string): MaybePromise<void> {
+/** `also`: what the session is to say of this login besides, in the one record that is made of it. */
+export function loginScope(
+  scope: Scope,
+  user: User,
+  path?: string,
+  also?: (state: SessionState) => void,
+): MaybePromise<void> {
   const part = scope.site.part<AuthPart>('auth')
   refuseNobody(user)
-  if (scope.state.held) throw new SessionSealed()
+  if (scope.state.held) throw scope.state.refusal()
   const backend = chosenBackend(part, user, path)
   const { state } = scope
-  const entered = chain(commit.load(state), () => {
+  const begun = chain(commit.load(state), () => leaveEnded(state))
+  const entered = chain(begun, () => {
     const id = String(user.id)
     const enter = (): MaybePromise<void> => {
-      const cycled = takeOver(scope, backend.path, id, part.hashes.of(user))
+      const say = (): void => {
+        also?.(state)
+        if (part.linksLogins && linkOf(state.cells()) === null) state.put(LINK_KEY, newLink(scope))
+      }
+      const cycled = takeOver(scope, backend.path, id, part.hashes.of(user), say)
       part.visitor(scope).found(id, user)
       scope.loggedIn()
       return cycled
@@ -43,6 +57,11 @@ export function loginScope(scope: Scope, user: User, path?: string): MaybePromis
     return chain(enterWithinLimit(scope, id, enter), () => noted(scope, backend, user))
   })
   return part.await(scope, entered)
+}
+
+/** What a session says of a login of this moment, which is of no group yet. */
+export function newLink({ site }: Scope): Link {
+  return { a: Math.floor(site.settings.clock()) }
 }
 
 /** A session without a name in it would be somebody's all the same: `login(request, null)` must not pass. */
@@ -75,7 +94,23 @@ function noted({ site, request }: Scope, backend: UserBackend, user: User): Mayb
   return backend.loggedIn?.(user)
 }
 
-function takeOver({ state, site }: Scope, backend: string, id: string, hash: string): MaybePromise<void> {
+/** A login over several sites that was ended elsewhere is not gone on with by the next one. */
+function leaveEnded(state: SessionState): MaybePromise<void> {
+  const { store } = state
+  const memberships = membershipsOf(state.cells(), store.groupOf)
+  if (memberships.length === 0) return
+  return chain(isAlive(store.links, memberships), (alive) => {
+    if (!alive) state.delete(LINK_KEY)
+  })
+}
+
+function takeOver(
+  { state, site }: Scope,
+  backend: string,
+  id: string,
+  hash: string,
+  say: () => void,
+): MaybePromise<void> {
   const before = state.get(SESSION_ID)
   const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
   const ended = before === undefined || ours ? null : commit.flush(state)
@@ -87,6 +122,7 @@ function takeOver({ state, site }: Scope, backend: string, id: string, hash: str
   if (sessionAuthTime) state.put(AUTH_TIME_KEY, Math.floor(clock() / 1000))
   // The index counts from this login.
   state.delete(MARK_KEY)
+  say()
   // Whoever ended the old session meanwhile does not undo a login that has just been proved.
   return ended === null ? commit.cycleKey(state, 'keep') : ended
 }
@@ -119,7 +155,7 @@ export function updateSessionAuthHash(request: object, user: User): MaybePromise
   const scope = scopeOf(request)
   const part = scope.site.part<AuthPart>('auth')
   const { state } = scope
-  if (state.held) throw new SessionSealed()
+  if (state.held) throw state.refusal()
   // A session that was not this user's before is not made so by a new password.
   const renewed = chain(getScopeUser(scope), (current) => {
     const id = String(user.id)

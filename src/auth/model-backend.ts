@@ -2,7 +2,7 @@ import { chain, isPromise } from '../core/maybe.js'
 import type { ResolvedSettings } from '../core/settings.js'
 import type { MaybePromise } from '../core/types.js'
 import { type Database, type Dialect, insertNew, type Row, type Statement, type Value } from '../databases/database.js'
-import { ImproperlyConfigured, StoreUnavailable, UsernameTaken } from '../errors.js'
+import { ImproperlyConfigured, SojournError, StoreUnavailable, UsernameTaken } from '../errors.js'
 import { randomString } from '../wire/crypto.js'
 import {
   checkPassword,
@@ -191,6 +191,8 @@ export class ModelBackend implements UserBackend {
 
   #ask<T>(run: () => MaybePromise<T>): MaybePromise<T> {
     const failed = (cause: unknown): never => {
+      // A driver that is missing is no table that is out of reach.
+      if (cause instanceof SojournError) throw cause
       throw new StoreUnavailable(`The user table '${this.#table}' cannot be reached.`, { cause })
     }
     try {

@@ -37,6 +37,10 @@ export class AuthPart implements Part {
   readonly users: ModelBackend
   /** Who may log somebody in, by path, in order. */
   readonly backends: ReadonlyMap<string, UserBackend>
+  /** Whether a login counts as one over several sites from its beginning, so that whoever ends all of a user's finds it. */
+  linksLogins = false
+  /** Paths that lead on to a login page elsewhere, and straight back whoever is logged in there. */
+  readonly delegated = new Set<string>()
   readonly begin?: NonNullable<Part['begin']>
 
   constructor(settings: ResolvedSettings, database: Database) {

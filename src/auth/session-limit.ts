@@ -1,5 +1,5 @@
 import * as commit from '../core/commit.js'
-import { BIRTH_KEY, EXPIRY_KEY } from '../core/expiry.js'
+import { BIRTH_KEY, END_KEY, EXPIRY_KEY } from '../core/expiry.js'
 import { chain } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
@@ -43,6 +43,9 @@ export function enterWithinLimit(
   })
 }
 
+/** What says when a session ends is nothing that a visitor would miss. */
+const ITS_END: readonly string[] = [BIRTH_KEY, END_KEY, EXPIRY_KEY]
+
 /**
  * What the visitor had before the login stays, under another key. Where another login of the same session was faster, that one has it, and this
  * answer must not touch the cookie that the browser has of it.
@@ -54,7 +57,7 @@ async function takeBack(state: SessionState, before: string | null): Promise<voi
   try {
     await commit.withdraw(state)
     for (const each of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY, AUTH_TIME_KEY]) state.delete(each)
-    const isWorthKeeping = [...state.cells().keys()].some((each) => each !== BIRTH_KEY && each !== EXPIRY_KEY)
+    const isWorthKeeping = [...state.cells().keys()].some((each) => !ITS_END.includes(each))
     if (isWorthKeeping && !state.endedElsewhere) await commit.saveNow(state)
     else state.end()
     // Its deletion may be what has failed.

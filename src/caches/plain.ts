@@ -1,3 +1,4 @@
+import { runtime } from '../core/runtime.js'
 import type { Cache, Cached, Stored } from './cache.js'
 
 /** What any key-value store can do. Values are texts; `expires` is a moment in milliseconds since 1970, a hint that may be ignored. */
@@ -10,7 +11,7 @@ export interface PlainStore {
 
 /**
  * A cache over a store that can neither compare nor add: its steps are taken one after the other for each key, so that within
- * this process nothing is lost. Between processes the last write wins, and a late save may bring back what another process deleted: hence
+ * this process nothing is lost (but on Workers, where no request waits for another). Between processes the last write wins, and a late save may bring back what another process deleted: hence
  * `last-write-wins`.
  */
 export class PlainCache implements Cache {
@@ -86,6 +87,7 @@ export class PlainCache implements Cache {
   }
 
   async #inTurn<T>(key: string, step: () => Promise<T>): Promise<T> {
+    if (!runtime.shares) return step()
     const before = this.#last.get(key)
     const mine = before === undefined ? step() : before.then(step, step)
     this.#last.set(key, mine)

@@ -1,6 +1,9 @@
 import type { Cache } from './cache.js'
 import { PlainCache } from './plain.js'
 
+/** The most seconds that every driver takes; Workers KV counts them in 32 bits. When a value ends stands in it as well. */
+const LONGEST_TTL = 2 ** 31 - 1
+
 /** What an unstorage `Storage` has; its own package is the user's. */
 export interface UnstorageLike {
   getItem(key: string): Promise<unknown>
@@ -34,7 +37,7 @@ export function fromUnstorage(storage: UnstorageLike, options: { readonly clock?
       return typeof value === 'string' ? value : null
     },
     set: (key: string, value: string, expires: number) =>
-      storage.setItem(key, value, { ttl: Math.max(Math.ceil((expires - clock()) / 1000), 1) }),
+      storage.setItem(key, value, { ttl: Math.min(Math.max(Math.ceil((expires - clock()) / 1000), 1), LONGEST_TTL) }),
     delete: (key: string) => storage.removeItem(key),
   }
   return new PlainCache('unstorage', store, clock)

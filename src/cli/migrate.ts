@@ -5,7 +5,7 @@ import { shownDatabase } from './shown-database.js'
 
 const DEFAULT = 'sqlite:./db.sqlite3'
 /** What `makeTables` makes. */
-const TABLES = 'django_session, auth_user, sojourn_session and sojourn_cutoff'
+const TABLES = 'django_session, auth_user, sojourn_session, sojourn_cutoff, sojourn_record and sojourn_member'
 const UTC = { useTz: true, timeZone: 'UTC' }
 
 /** Makes the tables that are not there yet, and changes none that is. */

@@ -6,15 +6,20 @@ export interface Kept<Value> {
   readonly expires: number
 }
 
+/** So many are looked at for some that are past their end, whenever there is no room. All of them would take a millisecond at each save. */
+const LOOKED_AT = 100
+
 /**
- * Values with an end, in this process's memory, with saves that compare before they replace. Bounded: past `max`
- * what is past its end goes, else the one that was saved longest ago.
+ * Values with an end, in this process's memory, with saves that compare before they replace. Bounded: past `max` what is found to be past
+ * its end goes, else the one that was saved longest ago.
  */
 export class BoundedMap<Value> {
   readonly #max: number
   readonly #clock: Clock
   /** In the order of the last save. */
   readonly #kept = new Map<string, Kept<Value>>()
+  /** Where the next look for some that are past their end goes on. */
+  #round = this.#kept.entries()
 
   constructor(max: number, clock: Clock) {
     this.#max = max
@@ -101,10 +106,21 @@ export class BoundedMap<Value> {
   }
 
   #makeRoom(): void {
-    if (this.clearExpired() > 0) return
+    if (this.#clearSome() > 0) return
     for (const key of this.#kept.keys()) {
       this.#kept.delete(key)
       return
     }
+  }
+
+  #clearSome(): number {
+    const now = this.#clock()
+    let cleared = 0
+    for (let looked = 0; looked <= Math.min(LOOKED_AT, this.#max); looked++) {
+      const { done, value } = this.#round.next()
+      if (done) this.#round = this.#kept.entries()
+      else if (value[1].expires <= now && this.#kept.delete(value[0])) cleared++
+    }
+    return cleared
   }
 }

@@ -140,7 +140,8 @@ const DEPLOY_CHECKS: readonly Check[] = [
   {
     id: 'sojourn.W005',
     setting: 'sessionEngine',
-    message: 'Sessions are in the memory of one process: they end with it, and no other process knows them.',
+    message:
+      'Sessions are in the memory of one process, on Workers of one isolate: they end with it, and no other knows them.',
     remedy: "Use 'db', 'file', or a cache on a server.",
     finds: ({ sessionEngine, caches, sessionCacheAlias }) =>
       sessionEngine === 'memory' || (sessionEngine === 'cache' && caches[sessionCacheAlias]?.location === 'locmem:'),

@@ -69,11 +69,16 @@ export async function clearExpired(engine: SessionEngine, now: number, options: 
   })
 }
 
-/** Forgets which users had the sessions that are gone, as `clearExpired` deletes them. */
-export async function clearIndex(engine: SessionEngine, now: number, signal?: AbortSignal): Promise<void> {
-  const sweep = engine.users?.sweep?.(now)
-  if (sweep === undefined) return
-  await unavailable(engine, () => run(sweep, PACE[engine.synchronous ? 'file' : 'server'], { signal }))
+/** Forgets what stands beside the sessions and is past its end, as `clearExpired` deletes them. */
+export async function clearBeside(
+  engine: SessionEngine,
+  sweeps: readonly (Sweep | undefined)[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const sweep of sweeps) {
+    if (sweep === undefined) continue
+    await unavailable(engine, () => run(sweep, PACE[engine.synchronous ? 'file' : 'server'], { signal }))
+  }
 }
 
 async function unavailable<T>(engine: SessionEngine, work: () => Promise<T>): Promise<T> {

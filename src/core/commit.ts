@@ -1,13 +1,13 @@
-import { SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
-import { absoluteEnd, remainingMoment, withAbsoluteEnd } from './expiry.js'
+import { SessionConflict, SessionInterrupted } from '../errors.js'
+import { remainingMoment } from './expiry.js'
 import { chain, isPromise, orElse } from './maybe.js'
 import { apply, type Delta, delta, NO_CELLS } from './merge.js'
+import { forget, isOverInCookie, isStillAlive, isToTell, type Note, noted, tell } from './noting.js'
 import type { SessionState } from './session.js'
 import type { Store } from './store.js'
 import { patiently } from './turns.js'
-import type { Cells, IndexEntry, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
+import type { Cells, MaybePromise, Outcome, Saved, SessionRecord, Version } from './types.js'
 import { untilDone } from './until-done.js'
-import { isUnknown, noteFor, userOf, withLogin } from './user-mark.js'
 
 /** How often a save that met another writer is tried again before it gives up. Each try has a real winner elsewhere. */
 const TRIES = 100
@@ -25,14 +25,23 @@ export function load(state: SessionState): MaybePromise<void> {
     return
   }
   const { generation } = state
-  const loading = chain(state.store.open(state.key), (loaded) => {
-    if (generation === state.generation) state.store.settle(state, loaded)
-  })
+  let loading: MaybePromise<void>
+  try {
+    loading = chain(state.store.open(state.key), (loaded) => {
+      if (generation === state.generation) state.store.settle(state, loaded)
+    })
+  } catch (error) {
+    state.failure = error
+    throw error
+  }
   if (!isPromise(loading)) return
   const done = (): void => {
     if (state.loading === loading) state.loading = null
   }
-  loading.then(done, done)
+  loading.then(done, (error: unknown) => {
+    state.failure = error
+    done()
+  })
   state.loading = loading
   return loading
 }
@@ -54,30 +63,39 @@ export function preload(state: SessionState): MaybePromise<void> {
 /** Stores the session: a new record where it has no key, else a compare-and-set on what was loaded. */
 export function save(state: SessionState): MaybePromise<void> {
   return chain(load(state), () =>
-    state.key === null ? create(state) : replace(state, state.key, 1, performance.now()),
+    chain(isOverInCookie(state.store, state.baseline), (isOver) => (isOver ? interrupt(state) : keep(state))),
   )
+}
+
+function keep(state: SessionState): MaybePromise<void> {
+  return state.key === null ? create(state) : replace(state, state.key, 1, performance.now())
 }
 
 /** Stores the session under a new key that nobody has. Django's `create`. */
 function create(state: SessionState, tries = 1): MaybePromise<void> {
   // The visitor could not be told the new key any more, and nobody else knows it.
-  if (state.sealed) throw new SessionSealed()
+  if (state.sealed) throw state.refusal()
   if (state.unavailable !== null) throw state.unavailable
   // As in Django, whoever stores a new session sends its cookie.
   state.modified = true
   const key = state.store.newKey()
   const { revision, generation } = state
-  const { record, entry } = noted(state, key, recordOf(state))
-  // The index first: whoever ends all sessions of a user must know of every one that is alive.
-  const made =
-    entry === null
-      ? state.store.create(key, record)
-      : chain(state.store.index.put(entry), () => createListed(state.store, key, record))
+  const note = noted(state, key, recordOf(state))
+  const { record } = note
+  const made = isToTell(note)
+    ? chain(tell(state.store, note), () => createListed(state.store, key, record))
+    : state.store.create(key, record)
   return chain(made, (outcome): MaybePromise<void> => {
-    if (isSaved(outcome)) return saved(state, outcome, key, record, revision, generation)
+    if (isSaved(outcome)) return admitted(state, note, () => saved(state, outcome, key, record, revision, generation))
     if (tries === NEW_KEY_TRIES) throw new SessionConflict(tries)
     return create(state, tries + 1)
   })
+}
+
+/** A session that was stored and belongs to a login that has been ended meanwhile is taken out again. */
+function admitted(state: SessionState, note: Note, stored: () => MaybePromise<void>): MaybePromise<void> {
+  if (note.link === null) return stored()
+  return chain(isStillAlive(state.store, note), (isAlive) => (isAlive ? stored() : interrupt(state)))
 }
 
 /** A session that is there though its store did not say so in time has no visitor, and would count as one more of its user. */
@@ -96,16 +114,17 @@ function createListed(store: Store, key: string, record: SessionRecord): MaybePr
 export function saveAt(state: SessionState, key: string, until?: number): MaybePromise<boolean> {
   if (state.unavailable !== null) throw state.unavailable
   const { revision, generation } = state
-  const { record, entry } = noted(state, key, recordOf(state))
+  const note = noted(state, key, recordOf(state))
+  const { record } = note
   const { version } = state
-  const done =
-    entry === null
-      ? state.store.save(key, record, version, until)
-      : chain(state.store.index.put(entry), () => state.store.save(key, record, version, until))
+  const done = isToTell(note)
+    ? chain(tell(state.store, note), () => state.store.save(key, record, version, until))
+    : state.store.save(key, record, version, until)
   return chain(done, (outcome): MaybePromise<boolean> => {
     if (outcome === 'missing') throw new SessionInterrupted()
     if (!isSaved(outcome)) return false
-    return chain(saved(state, outcome, key, record, revision, generation), () => true)
+    const kept = admitted(state, note, () => saved(state, outcome, key, record, revision, generation))
+    return chain(kept, () => true)
   })
 }
 
@@ -195,15 +214,21 @@ function saved(
  */
 export function touch(state: SessionState): MaybePromise<boolean> {
   return chain(load(state), (): MaybePromise<boolean> => {
-    const { key, baseline, store } = state
+    const { key } = state
     if (key === null || state.unavailable !== null) return false
-    // Where the index is due to be told, the mark of it changes the data.
-    const { record } = noted(state, key, recordOf(state))
-    const isSame = delta(baseline, record.cells).size === 0
-    if (isSame && state.loaded?.slid) return true
-    const touched = isSame ? store.touch(key, record.expires) : null
-    return touched === null ? chain(save(state), () => true) : chain(touched, (outcome) => outcome === 'saved')
+    return chain(isOverInCookie(state.store, state.baseline), (isOver) => !isOver && move(state, key))
   })
+}
+
+/** Moves the end of a session that was loaded. */
+function move(state: SessionState, key: string): MaybePromise<boolean> {
+  const { baseline, store } = state
+  // Where the index is due to be told, the mark of it changes the data.
+  const { record } = noted(state, key, recordOf(state))
+  const isSame = delta(baseline, record.cells).size === 0
+  if (isSame && state.loaded?.slid) return true
+  const touched = isSame ? store.touch(key, record.expires) : null
+  return touched === null ? chain(keep(state), () => true) : chain(touched, (outcome) => outcome === 'saved')
 }
 
 /** Ends the session: the data are dropped at once, the record is deleted. Django's `flush`. */
@@ -215,7 +240,26 @@ export function flush(state: SessionState): MaybePromise<void> {
   return queue(state, 'flush', () => {
     if (key === null) return
     // Nobody has looked whose session it is, and its place in the index has to go with it.
-    return chain(known ?? cellsUnder(state, key), (cells) => chain(store.delete(key), () => forget(state, cells, key)))
+    return chain(known ?? cellsUnder(state, key), (cells) => chain(store.delete(key), () => forget(store, cells, key)))
+  })
+}
+
+/**
+ * Goes on with the session under another key, for which somebody who may has vouched; the visitor's own is ended. Nothing is stored, and the
+ * visitor is sent the key. False where there is no such session, or it is not `right`: then nothing has changed.
+ */
+export function adopt(state: SessionState, key: string, right: (cells: Cells) => boolean): MaybePromise<boolean> {
+  if (state.held) throw state.refusal()
+  const { store } = state
+  return chain(store.load(key), (loaded): MaybePromise<boolean> => {
+    if (loaded === null || !right(loaded.cells)) return false
+    // It may be the visitor's own already.
+    return chain(key === state.key ? undefined : flush(state), () => {
+      state.key = key
+      state.unsaved = false
+      store.settle(state, loaded)
+      return true
+    })
   })
 }
 
@@ -228,7 +272,7 @@ export function withdraw(state: SessionState): MaybePromise<void> {
     state.unsaved = true
     // Where the list cannot be changed, whoever reads it finds that the session is gone.
     return orElse(
-      () => forget(state, baseline, key),
+      () => forget(store, baseline, key),
       () => undefined,
     )
   })
@@ -251,7 +295,7 @@ function cellsUnder({ store }: SessionState, key: string): MaybePromise<Cells> {
  */
 export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = 'interrupt'): MaybePromise<void> {
   // The visitor could not be told the new key any more, and would lose the session.
-  if (state.sealed) throw new SessionSealed()
+  if (state.sealed) throw state.refusal()
   const { generation } = state
   return queue(state, 'cycleKey', () => {
     if (generation !== state.generation) return
@@ -262,10 +306,17 @@ export function cycleKey(state: SessionState, whenGone: 'interrupt' | 'keep' = '
       return chain(create(state), (): MaybePromise<void> => {
         if (generation !== state.generation) return
         state.cycled = true
-        if (old !== null) return retire(state, { key: old, version }, delta(baseline, state.baseline), whenGone, 1)
+        if (old === null) return
+        const retired = retire(state, { key: old, version }, delta(baseline, state.baseline), whenGone, 1)
+        // Only the one of several that the old key was still there for goes on by the new one.
+        return state.follower === null ? retired : chain(retired, () => follow(state))
       })
     })
   })
+}
+
+function follow({ follower, key }: SessionState): MaybePromise<void> {
+  return key === null ? undefined : follower?.renamed(key)
 }
 
 function retire(
@@ -283,7 +334,7 @@ function retire(
     if (isFlushed()) return drop()
     if (outcome === 'missing') state.endedElsewhere = true
     if (outcome === 'deleted' || (outcome === 'missing' && whenGone === 'keep')) {
-      return forget(state, state.baseline, old.key)
+      return forget(state.store, state.baseline, old.key)
     }
     const key = state.key as string
     if (outcome === 'missing') return chain(state.store.delete(key), () => (isFlushed() ? undefined : interrupt(state)))
@@ -360,61 +411,6 @@ export function saveNow(state: SessionState): MaybePromise<void> {
   state.noticeNested()
   const { generation } = state
   return queue(state, 'save', () => (generation === state.generation ? save(state) : undefined))
-}
-
-/** A record with the mark of what the index of users' sessions has to be told of it. */
-function noted(
-  state: SessionState,
-  key: string,
-  record: SessionRecord,
-): { readonly record: SessionRecord; readonly entry: IndexEntry | null } {
-  const { settings, engine, clock } = state.store
-  if (!settings.sessionUserIndex) return { record, entry: null }
-  if (engine.stateless) return { record: { ...record, cells: withLogin(record.cells, clock()) }, entry: null }
-  const note = noteFor(record.cells, key, record.expires, clock())
-  if (note === null) return { record, entry: null }
-  const { cells } = note
-  const visitor = settings.sessionUserIndexDetails ? state.visitor : null
-  // As much as the table has room for. An address may be what a visitor wrote, where a framework trusts a proxy too much.
-  const userAgent = (visitor?.header('user-agent') ?? '').slice(0, 300)
-  const details = { userAgent, address: (visitor?.address ?? '').slice(0, 64) }
-  return { record: { cells, expires: record.expires }, entry: { ...note.entry, ...details, expires: record.expires } }
-}
-
-/** Whether the index of users' sessions has to be told of a session that was only read: Django gave it its key, or another end. */
-export function isUnnoted(state: SessionState): boolean {
-  const { store, key, phase, baseline, unavailable } = state
-  if (!store.settings.sessionUserIndex || key === null || phase !== 'loaded' || unavailable !== null) return false
-  return !store.engine.stateless && isUnknown(baseline, key, endOf(state), store.clock())
-}
-
-/**
- * Tells the index, and marks that in the session as it was loaded: of this request's changes nothing is stored, and its end stays where it is, as
- * far as the engine tells where that is. Whoever saves meanwhile tells it too.
- */
-export function note(state: SessionState): MaybePromise<void> {
-  const { store, baseline, version } = state
-  const key = state.key as string
-  const now = store.clock()
-  const cells = withAbsoluteEnd(baseline, store.settings, now)
-  const limit = absoluteEnd(cells, store.settings) ?? Number.POSITIVE_INFINITY
-  const expires = Math.min(endOf(state) ?? remainingMoment(cells, store.settings, now), limit)
-  const { record, entry } = noted(state, key, { cells, expires })
-  if (entry === null) return
-  const saved = chain(store.index.put(entry), () => store.save(key, record, version))
-  return chain(saved, () => undefined)
-}
-
-/** When the session ends by what the engine loaded, in milliseconds since 1970; `null` where it does not tell. */
-function endOf({ loaded }: SessionState): number | null {
-  return loaded?.expires?.() ?? null
-}
-
-/** What ends with a session: its place in the index. */
-function forget({ store }: SessionState, cells: Cells, key: string): MaybePromise<void> {
-  if (!store.settings.sessionUserIndex || store.engine.stateless) return
-  const user = userOf(cells)
-  return user === null ? undefined : store.index.remove(user, [key])
 }
 
 function recordOf(state: SessionState): SessionRecord {

@@ -1,7 +1,7 @@
-import { ReservedName, SessionSealed, SessionValueError } from '../errors.js'
+import { ImproperlyConfigured, ReservedName, SessionValueError } from '../errors.js'
 import * as commit from './commit.js'
 import type { SessionState } from './session.js'
-import type { ReservedName as Name, Session, SessionMethods } from './session-types.js'
+import type { ReservedName as Name, Session, SessionData, SessionMethods } from './session-types.js'
 import { transact } from './transact.js'
 
 /** From the dictionary to the state behind it; never seen by users. */
@@ -11,6 +11,10 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 /** A function that changes the request's own session instead would lose counts, and nothing would say so. */
 const NO_PARAMETER =
   'transact takes a function of the session that it is to change: session.transact((s) => { s.count = 1 }). What is changed on another handle is no part of the transaction.'
+
+/** express-session's way; it would be waited for, for ever. */
+const NO_CALLBACK =
+  'session.save() takes no callback: `await session.save()`. It is not needed before a redirect either; for regenerate() there is cycleKey(), and for destroy() flush().'
 
 interface Behind {
   readonly [STATE]: SessionState
@@ -81,8 +85,10 @@ const methods: { [K in Name]: K extends 'sessionKey' | 'accessed' | 'modified' ?
   async load(this: Behind) {
     await commit.load(this[STATE])
   },
-  async save(this: Behind) {
-    await commit.saveNow(this[STATE])
+  save(this: Behind, ...given: unknown[]) {
+    // At once, and no promise that fails: whoever gives a callback looks at neither.
+    if (given.some((each) => typeof each === 'function')) throw new ImproperlyConfigured(NO_CALLBACK)
+    return saveNow(this[STATE])
   },
   async exists(this: Behind, key: string) {
     return this[STATE].store.exists(key)
@@ -94,13 +100,17 @@ const methods: { [K in Name]: K extends 'sessionKey' | 'accessed' | 'modified' ?
 }
 Object.setPrototypeOf(methods, null)
 
+async function saveNow(state: SessionState): Promise<void> {
+  await commit.saveNow(state)
+}
+
 /** The state behind a dictionary that is about to be changed. */
 function changing(dictionary: Behind): SessionState {
   return open(dictionary[STATE])
 }
 
 function open(state: SessionState): SessionState {
-  if (state.held) throw new SessionSealed()
+  if (state.held) throw state.refusal()
   return state
 }
 
@@ -188,8 +198,8 @@ function* entries(state: SessionState): Generator<[string, unknown]> {
 }
 
 /** The dictionary that users hold. */
-export function dictionary(state: SessionState): Session {
-  return new Proxy(new Target(state), handler) as unknown as Session
+export function dictionary<T extends object = SessionData>(state: SessionState): Session<T> {
+  return new Proxy(new Target(state), handler) as unknown as Session<T>
 }
 
 /** The state behind a dictionary. */

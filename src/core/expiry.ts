@@ -5,6 +5,8 @@ import type { Cells } from './types.js'
 export const EXPIRY_KEY = '_session_expiry'
 /** When the session began, in seconds since 1970; kept only with `sessionAbsoluteAge`. */
 export const BIRTH_KEY = '_sojourn_t0'
+/** When this one session ends whatever becomes of it, in seconds since 1970; kept only by logins that are good for so long and no longer. */
+export const END_KEY = '_sojourn_end'
 
 export type StoredExpiry = number | string | null
 
@@ -71,12 +73,21 @@ export function atBrowserClose(stored: StoredExpiry, rules: ExpiryRules): boolea
 }
 
 /**
- * The absolute limit of a session, in milliseconds since 1970, or `null` without one.
+ * The absolute limit of a session, in milliseconds since 1970, or `null` without one: by the setting, or its own, whichever comes first.
  */
-export function absoluteEnd(cells: Cells, rules: ExpiryRules): number | null {
-  if (rules.sessionAbsoluteAge === null) return null
-  const birth = Number(cells.get(BIRTH_KEY))
-  return Number.isFinite(birth) ? (birth + rules.sessionAbsoluteAge) * 1000 : null
+export function absoluteEnd(cells: Cells, { sessionAbsoluteAge: age }: ExpiryRules): number | null {
+  const end = Math.min(
+    age === null ? Number.POSITIVE_INFINITY : secondsIn(cells, BIRTH_KEY) + age,
+    secondsIn(cells, END_KEY),
+  )
+  return Number.isFinite(end) ? end * 1000 : null
+}
+
+/** What a cell says, infinity where there is none. */
+function secondsIn(cells: Cells, key: string): number {
+  const text = cells.get(key)
+  const seconds = Number(text)
+  return text === undefined || Number.isNaN(seconds) ? Number.POSITIVE_INFINITY : seconds
 }
 
 /**
@@ -85,13 +96,14 @@ export function absoluteEnd(cells: Cells, rules: ExpiryRules): number | null {
  * Django, which knows no such thing, ends the session exactly there.
  */
 export function withAbsoluteEnd(cells: Cells, rules: ExpiryRules, now: number): Cells {
-  if (rules.sessionAbsoluteAge === null) return cells
+  const isBounded = rules.sessionAbsoluteAge !== null
+  if (!isBounded && !cells.has(END_KEY)) return cells
   const bounded = new Map(cells)
-  if (absoluteEnd(cells, rules) === null) bounded.set(BIRTH_KEY, String(Math.floor(now / 1000)))
-  const end = absoluteEnd(bounded, rules) as number
+  if (isBounded && !Number.isFinite(secondsIn(cells, BIRTH_KEY))) bounded.set(BIRTH_KEY, String(Math.floor(now / 1000)))
+  const end = absoluteEnd(bounded, rules)
   const stored = storedExpiry(cells.get(EXPIRY_KEY))
   // 0 means "when the browser closes" and must keep saying so; Django then slides it, and we end it at the limit.
-  if (stored === null || (stored !== 0 && expiryMoment(stored, rules, now) > end)) {
+  if (end !== null && (stored === null || (stored !== 0 && expiryMoment(stored, rules, now) > end))) {
     bounded.set(EXPIRY_KEY, JSON.stringify(momentText(end * 1000, rules)))
   }
   return bounded

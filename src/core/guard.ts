@@ -1,22 +1,19 @@
+import { type FailingResponse, failByNode } from './fail-by-node.js'
 import { isPromise } from './maybe.js'
+import { findScope } from './scope.js'
+import { type NodeResponse, type Reply, sendByNode, sendByReply } from './send.js'
 import type { MaybePromise, PlainResponse } from './types.js'
 
-/** As much of a Node response as an answer needs. */
-interface NodeResponse {
-  statusCode: number
-  setHeader(name: string, value: string): unknown
-  end(body: string): unknown
-}
-
-type Next = (error?: unknown) => void
+type Next = (error?: Error) => void
 
 /**
  * A check before a handler, for every framework. Called with the request alone it gives `null` for whoever may pass, and for anybody else the
- * answer that is to be sent instead; `await` it. Called with `(request, response, next)` it is a middleware of Express and its kin.
+ * answer that is to be sent instead; `await` it. Called with `(request, response, next)` it is a middleware of Express and its kin, and a hook
+ * of Fastify.
  */
 export interface Guard {
   (request: object): MaybePromise<PlainResponse | null>
-  (request: object, response: NodeResponse, next: Next): void
+  (request: object, response: NodeResponse | Reply, next: Next): void
 }
 
 type Check = (request: object) => MaybePromise<PlainResponse | null>
@@ -24,10 +21,10 @@ type Check = (request: object) => MaybePromise<PlainResponse | null>
 /** Makes a guard of a check. */
 export function guard(check: Check): Guard {
   function either(request: object): MaybePromise<PlainResponse | null>
-  function either(request: object, response: NodeResponse, next: Next): void
+  function either(request: object, response: NodeResponse | Reply, next: Next): void
   function either(
     request: object,
-    response?: NodeResponse,
+    response?: NodeResponse | Reply,
     next?: Next,
   ): MaybePromise<PlainResponse | null> | undefined {
     if (response === undefined || next === undefined) return check(request)
@@ -37,24 +34,38 @@ export function guard(check: Check): Guard {
   return either
 }
 
-function pass(check: Check, request: object, response: NodeResponse, next: Next): void {
+function pass(check: Check, request: object, response: NodeResponse | Reply, next: Next): void {
   let refused: MaybePromise<PlainResponse | null>
   try {
     refused = check(request)
   } catch (error) {
-    next(error)
+    next(error as Error)
     return
   }
-  if (isPromise(refused)) refused.then((answer) => proceed(answer, response, next), next)
-  else proceed(refused, response, next)
+  if (!isPromise(refused)) {
+    proceed(refused, response, next)
+    return
+  }
+  refused
+    .then((answer) => proceed(answer, response, next), next)
+    // What `next` throws at nobody but a promise, in a chain without a framework. It has been called, so the answer is ours.
+    .catch((error: unknown) => {
+      const site = findScope(request)?.site
+      if (site === undefined || !('setHeader' in response)) throw error
+      failByNode(site, response as FailingResponse, error)
+    })
 }
 
-function proceed(refused: PlainResponse | null, response: NodeResponse, next: Next): void {
+/** An answer that cannot be sent is an error. Only what comes from here is: what `next` throws must not call it again. */
+function proceed(refused: PlainResponse | null, response: NodeResponse | Reply, next: Next): void {
   if (refused === null) {
     next()
     return
   }
-  response.statusCode = refused.status
-  for (const [name, value] of Object.entries(refused.headers)) response.setHeader(name, value)
-  response.end(refused.body)
+  try {
+    if ('setHeader' in response) sendByNode(response, refused)
+    else sendByReply(response, refused)
+  } catch (error) {
+    next(error as Error)
+  }
 }

@@ -1,17 +1,21 @@
 import { NoScope } from '../errors.js'
-import { conflictingCookie, findCookie, suspiciousCookie } from '../wire/cookies.js'
+import { findCookie } from '../wire/cookies.js'
 import { patchVary } from '../wire/vary.js'
 import * as commit from './commit.js'
 import { type Decision, decide } from './decide.js'
 import { dictionary } from './dictionary.js'
 import { getHost, isSecure } from './host.js'
 import { keepPrivate } from './keep-private.js'
-import { chain, isPromise, orElse } from './maybe.js'
-import type { Part } from './part.js'
+import { chain, inOrder, isPromise, orElse } from './maybe.js'
+import { isUnnoted, note } from './noting.js'
+import { refuseOther } from './one-cookie.js'
+import type { Keeper, Part } from './part.js'
+import { readSessionCookie } from './read-session-cookie.js'
 import { SessionState } from './session.js'
 import type { Session } from './session-types.js'
 import type { Site } from './site.js'
 import type { MaybePromise, PlainResponse, RequestHead, ResponseHead } from './types.js'
+import { WithoutCookies } from './without-cookies.js'
 
 /** Where a request keeps its scope, so that middleware mounted twice, in any order, meets in the same one. */
 const SCOPE = Symbol.for('sojourn.scope')
@@ -30,11 +34,19 @@ export class Scope {
   readonly session: Session
   readonly state: SessionState
 
-  #kept: Map<Part, unknown> | null = null
-  #cookieSent = false
+  #kept: Map<Keeper, unknown> | null = null
+  /** What the session's cookie named. Read once: on Deno a request that became a WebSocket has no headers any more. */
+  #given: string | undefined
   /** The session was asked for ahead of the handler, by the key in the cookie. */
   #prefetched = false
   #finished = false
+  /** `finish`, while it is under way. */
+  #finishing: Promise<void> | undefined
+  /** The parts were asked whether the handler may run. */
+  #viewed = false
+  #byHeader = false
+  /** The response that `finish` failed for is given up, and another one is to come. */
+  #dropped = false
   #secure: boolean | undefined
 
   constructor(site: Site, head: RequestHead, request: object) {
@@ -59,9 +71,33 @@ export class Scope {
     return scope
   }
 
+  /** Lets the object that a framework makes of this request be given instead of it: `getSession(context)`. */
+  carriedBy(context: object): void {
+    ;(context as Carrier)[SCOPE] = this
+  }
+
   /** A log that prints a request comes upon its scope, and behind it upon keys and secrets (T27). */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return `[sojourn: ${this.site.engine.name}]`
+  }
+
+  /** Whether the response has been made, so that nothing more of this scope reaches the visitor. */
+  get finished(): boolean {
+    return this.#finished
+  }
+
+  /**
+   * Whether a header names the session that no browser sends by itself. No page of another site can be behind such a request, and whoever sends
+   * it keeps no cookies.
+   */
+  get byHeader(): boolean {
+    return this.#byHeader
+  }
+
+  /** Takes the session that a header of the request names. */
+  named(key: string): void {
+    this.#byHeader = true
+    this.state.key = key
   }
 
   /** Whether the visitor came by HTTPS. */
@@ -75,40 +111,49 @@ export class Scope {
     return findCookie(this.head.header('cookie'), name)
   }
 
-  /**
-   * Before the handler: refuses a host that `allowedHosts` does not name (`DisallowedHost`), reads the session cookie, fetches what an
-   * asynchronous engine holds, lets the parts look. An answer given here is sent instead of the handler's.
-   */
+  /** Before the handler, where nothing lies between the two moments of it. An answer given here is sent instead of the handler's. */
   begin(): MaybePromise<PlainResponse | undefined> {
-    // Before anything is looked up: a name that leads here by somebody else's will has no visitors of ours (DNS rebinding, T44).
-    if (this.site.settings.allowedHosts.length > 0) getHost(this.head, this.site.settings)
-    const cookie = this.#sessionCookie()
-    if (cookie === undefined) return this.#beginParts()
-    const { state, site } = this
-    const { engine, settings } = site
-    const { sessionPrefetch } = settings
-    this.#cookieSent = true
-    state.key = site.store.keyOf(cookie)
-    if (engine.synchronous || state.key === null || sessionPrefetch === false) return this.#beginParts()
-    if (sessionPrefetch !== true && !sessionPrefetch(this.request)) return this.#beginParts()
-    this.#prefetched = true
-    return chain(commit.preload(state), () => this.#beginParts())
+    return chain(this.processRequest(), (answer) => answer ?? this.processView())
   }
 
-  #sessionCookie(): string | undefined {
-    const header = this.head.header('cookie')
-    if (header === undefined) return undefined
-    const { sessionCookieName: name, sessionCookieConflict } = this.site.settings
-    const first = header.indexOf(name)
-    if (first < 0) return undefined
-    const value = findCookie(header, name)
-    if (value !== undefined && header.indexOf(name, first + name.length) < 0) return value
-    // The name is there more than once, or in a disguise: rare, and worth a closer look.
-    const { request, site } = this
-    if (suspiciousCookie(header, name)) site.emit('cookie_name_suspicious', { request })
-    if (!conflictingCookie(header, name)) return value
-    site.emit('session_cookie_conflict', { request })
-    return sessionCookieConflict === 'anonymous' ? undefined : value
+  /**
+   * Before anything looks at the request: refuses a host that `allowedHosts` does not name (`DisallowedHost`), reads the session cookie,
+   * fetches what an asynchronous engine holds, lets the parts begin. Django's moment of the same name.
+   */
+  processRequest(): MaybePromise<PlainResponse | undefined> {
+    return chain(this.look(), () => this.#beginParts())
+  }
+
+  /** What no part has to let pass: the cookie is read, and what an asynchronous engine holds is fetched. Throws `DisallowedHost`. */
+  look(): MaybePromise<void> {
+    this.identify()
+    const { state, site } = this
+    const { sessionPrefetch } = site.settings
+    if (site.engine.synchronous || state.key === null || sessionPrefetch === false) return
+    if (sessionPrefetch !== true && !sessionPrefetch(this.request)) return
+    this.#prefetched = true
+    return commit.preload(state)
+  }
+
+  /** Only reads which session is meant: for whoever fetches it when it is asked for. Throws `DisallowedHost`. */
+  identify(): void {
+    this.refuseHost()
+    const cookie = readSessionCookie(this.head.header('cookie'), this.site.settings, this.site, this.request)
+    if (cookie === undefined) return
+    this.#given = cookie
+    this.state.key = this.site.store.keyOf(cookie)
+  }
+
+  /** Before anything is looked up: a name that leads here by somebody else's will has no visitors of ours (DNS rebinding, T44). Throws `DisallowedHost`. */
+  refuseHost(): void {
+    if (this.site.settings.allowedHosts.length > 0) getHost(this.head, this.site.settings)
+  }
+
+  /** Right before the handler, when whatever parses bodies has done so: the parts say who may not pass. Once, however often it is called. */
+  processView(): MaybePromise<PlainResponse | undefined> {
+    if (this.#viewed) return undefined
+    this.#viewed = true
+    return this.#viewParts()
   }
 
   #beginParts(from = 0): MaybePromise<PlainResponse | undefined> {
@@ -121,6 +166,16 @@ export class Scope {
     return undefined
   }
 
+  #viewParts(from = 0): MaybePromise<PlainResponse | undefined> {
+    const { viewing } = this.site
+    for (let i = from; i < viewing.length; i++) {
+      const answer = (viewing[i] as Part).view?.(this)
+      if (isPromise(answer)) return answer.then((given) => given ?? this.#viewParts(i + 1))
+      if (answer !== undefined) return answer
+    }
+    return undefined
+  }
+
   /** The head of the response has left already: the session can be read, and no longer be changed. */
   tooLate(): void {
     this.#finished = true
@@ -128,19 +183,25 @@ export class Scope {
     this.state.sealed = true
   }
 
-  /** What a part keeps for this request, made at the first call; the part then takes part in finishing. */
-  keep<T>(part: Part, make: () => T): T {
-    const known = this.#kept?.get(part)
+  /** No response follows by which a cookie could reach the visitor: the session can only be read. */
+  onlyRead(): void {
+    this.tooLate()
+    this.state.readOnly = true
+  }
+
+  /** What a part, or a guest, keeps for this request, made at the first call; it then takes part in finishing. */
+  keep<T>(keeper: Keeper, make: () => T): T {
+    const known = this.#kept?.get(keeper)
     if (known !== undefined) return known as T
     const made = make()
     this.#kept ??= new Map()
-    this.#kept.set(part, made)
+    this.#kept.set(keeper, made)
     return made
   }
 
-  /** What a part keeps for this request, if it does. */
-  kept<T>(part: Part): T | undefined {
-    return this.#kept?.get(part) as T | undefined
+  /** What a part, or a guest, keeps for this request, if it does. */
+  kept<T>(keeper: Keeper): T | undefined {
+    return this.#kept?.get(keeper) as T | undefined
   }
 
   /** A user is logging in: forms' tokens are renewed. */
@@ -150,12 +211,29 @@ export class Scope {
 
   /**
    * Before the first byte of the response: what was begun is awaited, the parts finish, the session is stored, the headers are set. Throws
-   * what must become an error response; then nothing of the handler's response may leave.
+   * what must become an error response; then nothing of the handler's response may leave. Whoever asks again meanwhile, since another answer is
+   * to leave, waits as well.
    */
-  finish(response: ResponseHead): MaybePromise<void> {
-    if (this.#finished) return
+  finish(given: ResponseHead): MaybePromise<void> {
+    if (this.#dropped) return this.#tellLate(given)
+    if (this.#finished) return this.#finishing
     this.#finished = true
     this.state.held = true
+    const finishing = this.#finishAll(this.#byHeader ? new WithoutCookies(given) : given)
+    if (!isPromise(finishing)) return
+    this.#finishing = this.#until(finishing)
+    return this.#finishing
+  }
+
+  async #until(finishing: Promise<void>): Promise<void> {
+    try {
+      await finishing
+    } finally {
+      this.#finishing = undefined
+    }
+  }
+
+  #finishAll(response: ResponseHead): MaybePromise<void> {
     if (this.#kept === null && !commit.isPending(this.state)) return this.#finishSession(response)
     return chain(commit.settlePending(this.state), () =>
       chain(this.#finishParts(response), () => this.#finishSession(response)),
@@ -165,9 +243,25 @@ export class Scope {
   /** After `finish` has failed: a key that changed is stored already, so the visitor is told of it with the error. */
   salvage(response: ResponseHead): void {
     this.state.held = false
-    if (!this.state.cycled || this.state.key === null) return
+    // What is in a cookie, and is over, stays what it is as long as the cookie does.
+    if (this.state.endedElsewhere && this.site.engine.stateless && this.#given !== undefined) {
+      vary(response)
+      response.append('Set-Cookie', this.site.sessionCookie.deletion())
+      keepPrivate(response)
+    }
+    if (!this.state.cycled || this.state.key === null || this.#byHeader) return
     vary(response)
     this.#sendCookie(response)
+  }
+
+  /** `finish` has failed where the answer that is given instead has still to be made: its own `finish` salvages, and does no more. */
+  drop(): void {
+    this.#dropped = true
+  }
+
+  #tellLate(response: ResponseHead): void {
+    this.#dropped = false
+    this.salvage(response)
   }
 
   #finishParts(response: ResponseHead, from = 0): MaybePromise<void> {
@@ -177,12 +271,24 @@ export class Scope {
       const done = this.#kept?.has(part) ? part.finish?.(this, response) : undefined
       if (isPromise(done)) return done.then(() => this.#finishParts(response, i + 1))
     }
+    return this.#finishGuests(response)
+  }
+
+  /** Those that keep something for this request and are no part of the site. */
+  #finishGuests(response: ResponseHead): MaybePromise<void> {
+    const parts: readonly Keeper[] = this.site.parts
+    const guests = [...(this.#kept?.keys() ?? [])].filter((each) => !parts.includes(each))
+    return inOrder(guests.map((guest) => () => guest.finish?.(this, response)))
   }
 
   #finishSession(response: ResponseHead): MaybePromise<void> {
     const { state } = this
     if (state.phase === 'loaded') state.noticeNested()
     const decision = this.#decide(response.status)
+    if (decision.action !== 'none' && this.head.gathering !== true) {
+      const { settings } = this.site
+      refuseOther(response, settings, this.#given, state.key)
+    }
     return chain(this.#act(decision), (sendCookie) => {
       state.sealed = true
       if (decision.vary) vary(response)
@@ -212,7 +318,7 @@ export class Scope {
     const empty = state.isEmpty() && (state.accessed || !this.#prefetched)
     if (every === 'django' && !state.modified && !empty) state.unsaved = true
     return decide({
-      cookieSent: this.#cookieSent,
+      cookieSent: this.#given !== undefined,
       empty,
       accessed: state.accessed,
       modified: state.modified || every === 'django',
@@ -237,13 +343,13 @@ export class Scope {
     if (action === 'cookie') return true
     if (action === 'save') return state.unsaved ? chain(commit.save(state), () => true) : true
     if (action === 'touch') return commit.touch(state)
-    return commit.isUnnoted(state) ? this.#note() : false
+    return isUnnoted(state) ? this.#note() : false
   }
 
-  /** Tells the index of users' sessions of a key that Django made. Nothing that the visitor should hear of, if it fails: the next request tries again. */
+  /** Tells what stands beside the session of a key that Django made. Nothing that the visitor should hear of, if it fails: the next request tries again. */
   #note(): MaybePromise<false> {
     return orElse(
-      () => chain(commit.note(this.state), () => false as const),
+      () => chain(note(this.state), () => false as const),
       () => false,
     )
   }

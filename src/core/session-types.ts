@@ -101,5 +101,5 @@ export type ReservedName = keyof SessionMethods
 
 /** A visitor's session: a dictionary with Django's methods. */
 export type Session<T extends object = SessionData> = SessionMethods<T> & {
-  [K in Exclude<keyof Known<T>, ReservedName>]?: Known<T>[K]
+  [K in keyof Known<T> as Exclude<K, ReservedName>]?: Known<T>[K]
 } & Iterable<[string, unknown]>

@@ -1,8 +1,9 @@
-import { ReservedName, SessionSealed, SessionValueError, type StoreUnavailable } from '../errors.js'
+import { ReservedName, SessionReadOnly, SessionSealed, SessionValueError, type StoreUnavailable } from '../errors.js'
 import { encodeJson, isNested, parseJson } from '../wire/json.js'
 import {
   absoluteEnd,
   atBrowserClose,
+  END_KEY,
   EXPIRY_KEY,
   type ExpiryRules,
   expiryAge,
@@ -14,10 +15,11 @@ import {
   type StoredExpiry,
   withAbsoluteEnd,
 } from './expiry.js'
+import { LINK_KEY } from './link-mark.js'
 import { delta, NO_CELLS } from './merge.js'
 import type { Expiry } from './session-types.js'
 import type { Store } from './store.js'
-import type { Cells, Loaded, RequestHead, Version } from './types.js'
+import type { Cells, Loaded, MaybePromise, RequestHead, Version } from './types.js'
 import { AUTH_TIME_KEY, MARK_KEY } from './user-mark.js'
 
 const REMOVED = Symbol('removed')
@@ -35,9 +37,22 @@ const OWN_KEYS = new Map([
   ['_csrftoken', 'rotateToken(request)'],
   ['_messages', 'messages.add(request, level, text)'],
   [EXPIRY_KEY, 'session.setExpiry(value)'],
+  [END_KEY, 'session.setExpiry(value)'],
+  [LINK_KEY, 'sojourn/sites or sojourn/oidc'],
   [MARK_KEY, 'site.sessions'],
   [AUTH_TIME_KEY, 'login(request, user)'],
 ])
+
+/** Whether a key is one of sojourn's own: it cannot be set through the dictionary. */
+export function isOwnKey(key: string): boolean {
+  return OWN_KEYS.has(key)
+}
+
+function refuseOwn(key: string): void {
+  const owner = OWN_KEYS.get(key)
+  if (owner === undefined) return
+  throw new ReservedName(`The key '${key}' belongs to sojourn; use ${owner} instead of setting it.`)
+}
 
 /** A nested value that was handed out, with the text it was read from: who holds it may change it at any time. */
 interface Handed {
@@ -55,7 +70,7 @@ export class SessionState {
   key: string | null
   /** `unread` until the data were fetched, which happens at first touch. */
   phase: 'unread' | 'loaded' | 'failed' = 'unread'
-  /** Why loading failed; thrown at every touch. */
+  /** Why loading failed, if it did; thrown at every touch where the phase is `failed`. */
   failure: unknown = undefined
   /** What the store holds at `version`. */
   baseline: Cells = NO_CELLS
@@ -74,6 +89,8 @@ export class SessionState {
   inTurn = false
   /** What a transaction works on; it may change a session whose head has left. */
   transacting = false
+  /** Told of each new key, where the visitor names the session in another way than by it. */
+  follower: { renamed(key: string): MaybePromise<void> } | null = null
   /** Who visits, where a request does: for the index of users' sessions. */
   visitor: Pick<RequestHead, 'header' | 'address'> | null = null
   /** The key was changed in this request, and the new one is stored. */
@@ -85,6 +102,8 @@ export class SessionState {
   held = false
   /** The head of the response has left: whatever is changed now would be lost. */
   sealed = false
+  /** No response follows by which a cookie could reach the visitor. */
+  readOnly = false
   /** Counts `flush()`, so that a `cycleKey()` that ends after it does not bring the session back. */
   generation = 0
   /** A load that is under way. */
@@ -100,6 +119,8 @@ export class SessionState {
   /** Keys that were removed at some time: set again, they move to the end, as in a Python dict. */
   #moved: Set<string> | null = null
   #handed: Map<string, Handed> | null = null
+  /** Of each key the text that `sessionSchema` was asked about last, and whether it fits. */
+  #judged: Map<string, { readonly text: string; readonly fits: boolean }> | null = null
 
   constructor(store: Store, key: string | null) {
     this.store = store
@@ -115,32 +136,37 @@ export class SessionState {
   }
 
   has(key: string): boolean {
-    this.touch()
-    if (this.#changes?.has(key)) return this.#changes.get(key) !== REMOVED
-    return this.baseline.has(key)
+    return this.#holds(key) && (this.store.schema === null || this.#value(key) !== REMOVED)
   }
 
   keys(): string[] {
     this.touch()
-    return this.#keys()
+    return this.store.schema === null ? this.#keys() : this.#keys().filter((key) => this.#value(key) !== REMOVED)
   }
 
   set(key: string, value: unknown): void {
-    const owner = OWN_KEYS.get(key)
-    if (owner !== undefined) {
-      throw new ReservedName(`The key '${key}' belongs to sojourn; use ${owner} instead of setting it.`)
-    }
+    refuseOwn(key)
     this.put(key, value)
   }
 
   /** `set` for sojourn's own keys. */
   put(key: string, value: unknown): void {
+    this.#refuse(key, value)
+    this.#change()
+    this.#put(key, value)
+  }
+
+  /** Throws for what no session can keep under this key. */
+  #refuse(key: string, value: unknown): void {
     if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
       throw new SessionValueError(
         `A session cannot keep a ${typeof value}: the value of '${key}' must be what JSON can hold. Use delete to remove a key.`,
       )
     }
-    this.#change()
+    this.store.schema?.refuse(key, value)
+  }
+
+  #put(key: string, value: unknown): void {
     this.#changes ??= new Map()
     if (this.#changes.get(key) === REMOVED) this.#changes.delete(key)
     this.#changes.set(key, value)
@@ -149,7 +175,7 @@ export class SessionState {
   }
 
   delete(key: string): boolean {
-    if (!this.has(key)) return false
+    if (!this.#holds(key)) return false
     this.#change()
     this.#changes ??= new Map()
     if (this.baseline.has(key)) {
@@ -166,9 +192,8 @@ export class SessionState {
   pop(key: string, fallback?: unknown): unknown {
     this.touch()
     const value = this.#value(key)
-    if (value === REMOVED) return fallback
     this.delete(key)
-    return value
+    return value === REMOVED ? fallback : value
   }
 
   setDefault(key: string, value: unknown): unknown {
@@ -176,9 +201,15 @@ export class SessionState {
     return this.get(key)
   }
 
+  /** All of the values, or none where one of them is refused. */
   update(values: object): void {
+    const entries = Object.entries(values)
+    for (const [key, value] of entries) {
+      refuseOwn(key)
+      this.#refuse(key, value)
+    }
     this.#change()
-    for (const [key, value] of Object.entries(values)) this.set(key, value)
+    for (const [key, value] of entries) this.#put(key, value)
   }
 
   clear(): void {
@@ -209,6 +240,14 @@ export class SessionState {
       return
     }
     this.put(EXPIRY_KEY, expiryToStore(value, this.store.settings))
+  }
+
+  /** Ends the session at a moment (seconds since 1970) that no later `setExpiry` can put off. */
+  endAt(seconds: number): void {
+    const own = this.#storedExpiry()
+    this.put(END_KEY, seconds)
+    // What an earlier such limit left as the session's expiry is not its owner's.
+    if (own === null && this.has(EXPIRY_KEY)) this.delete(EXPIRY_KEY)
   }
 
   getExpiryAge(options: { modification?: Date; expiry?: Expiry } = {}): number {
@@ -277,12 +316,12 @@ export class SessionState {
     for (const [key, text] of this.baseline) {
       if (this.#moved?.has(key)) continue
       const given = handed?.get(key)
-      if (changes?.has(key)) cells.set(key, cellOf(key, changes.get(key), text))
-      else cells.set(key, given !== undefined && isChanged(given) ? cellOf(key, given.value, given.text) : text)
+      if (changes?.has(key)) cells.set(key, this.#cell(key, changes.get(key), text))
+      else cells.set(key, given !== undefined && isChanged(given) ? this.#cell(key, given.value, given.text) : text)
     }
     if (changes) {
       for (const [key, value] of changes) {
-        if (value !== REMOVED && !cells.has(key)) cells.set(key, cellOf(key, value, this.baseline.get(key)))
+        if (value !== REMOVED && !cells.has(key)) cells.set(key, this.#cell(key, value, this.baseline.get(key)))
       }
     }
     return cells
@@ -388,6 +427,7 @@ export class SessionState {
     own.inTurn = true
     own.sealed = this.sealed || isLate
     own.visitor = this.visitor
+    own.follower = this.follower
     return own
   }
 
@@ -414,8 +454,13 @@ export class SessionState {
     this.revision++
   }
 
+  /** Why this session cannot be changed now. */
+  refusal(): SessionSealed {
+    return this.readOnly ? new SessionReadOnly() : new SessionSealed()
+  }
+
   #refuseChange(): void {
-    if (this.sealed && !this.transacting) throw new SessionSealed()
+    if (this.sealed && !this.transacting) throw this.refusal()
     if (this.unavailable !== null) throw this.unavailable
   }
 
@@ -432,11 +477,45 @@ export class SessionState {
     const text = this.baseline.get(key)
     if (text === undefined) return REMOVED
     const value = parseJson(text)
+    if (!this.#fits(key, text, value)) return REMOVED
     if (isNested(text)) {
       this.#handed ??= new Map()
       this.#handed.set(key, { value, text })
     }
     return value
+  }
+
+  /** Whether something is kept under a key, whether or not it fits. */
+  #holds(key: string): boolean {
+    this.touch()
+    if (this.#changes?.has(key)) return this.#changes.get(key) !== REMOVED
+    return this.baseline.has(key)
+  }
+
+  /** Whether a stored value is what `sessionSchema` says; asked once for each text. */
+  #fits(key: string, text: string, value: unknown): boolean {
+    const { schema } = this.store
+    if (schema === null) return true
+    const known = this.#judged?.get(key)
+    if (known?.text === text) return known.fits
+    return this.#judge(key, text, schema.fits(key, value))
+  }
+
+  #judge(key: string, text: string, fits: boolean): boolean {
+    this.#judged ??= new Map()
+    this.#judged.set(key, { text, fits })
+    return fits
+  }
+
+  /** The text of a value that was changed. What it will be read as has to fit: a Date may, and the text that it becomes not. */
+  #cell(key: string, value: unknown, original: string | undefined): string {
+    const text = cellOf(key, value, original)
+    const { schema } = this.store
+    const known = this.#judged?.get(key)
+    if (schema === null || (known?.text === text && known.fits)) return text
+    schema.refuse(key, parseJson(text))
+    this.#judge(key, text, true)
+    return text
   }
 
   #keys(): string[] {

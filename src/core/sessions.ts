@@ -1,13 +1,19 @@
 import { StoreUnavailable } from '../errors.js'
 import { base64url, saltedHmac } from '../wire/crypto.js'
-import { type ClearOptions, clearExpired, clearIndex } from './clear-expired.js'
+import { BareHead } from './bare-head.js'
+import { type ClearOptions, clearBeside, clearExpired } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
+import { type EndOf, end, kindOf } from './links.js'
 import { chain } from './maybe.js'
+import { isOverInCookie } from './noting.js'
+import { readSessionCookie } from './read-session-cookie.js'
 import { findScope } from './scope.js'
 import { SessionState } from './session.js'
-import type { Session } from './session-types.js'
+import type { Session, SessionData } from './session-types.js'
+import type { Site } from './site.js'
 import { noIndex, noIndexKept, type Store } from './store.js'
 import type { Cells, Cutoffs, IndexEntry, MaybePromise } from './types.js'
+import { untilDone } from './until-done.js'
 import { loginMark, loginOf, MARK_KEY, userOf } from './user-mark.js'
 
 /** An entry of the index whose session is not there is forgotten after so many milliseconds; until then it may be just being made. */
@@ -52,18 +58,46 @@ export class UserSession {
 }
 
 /** Sessions outside a request: jobs, commands, pages that list a user's sessions. */
-export class Sessions {
+export class Sessions<T extends object = SessionData> {
   readonly #store: Store
   readonly #cutoffs: Cutoffs | null
+  readonly #site: Pick<Site, 'emit'>
 
-  constructor(store: Store, cutoffs: Cutoffs | null) {
+  constructor(store: Store, cutoffs: Cutoffs | null, site: Pick<Site, 'emit'>) {
     this.#store = store
     this.#cutoffs = cutoffs
+    this.#site = site
   }
 
-  /** The session under a key, or a new one. Nothing is sent to any visitor; `await session.save()` keeps changes. */
-  open(key: string | null = null): Session {
-    return dictionary(new SessionState(this.#store, this.#store.keyOf(key ?? undefined)))
+  /**
+   * The session under a key, that of a request's cookie, or a new one. Nothing is sent to any visitor; `await session.load()` looks it up,
+   * `await session.save()` keeps changes.
+   *
+   * A request is what comes with `upgrade` on Node, a Fetch `Request`, or whatever a framework hands over, with or without a cookie. Its session is opened anew, beside
+   * the one that a middleware may have opened. **No origin is checked**: browsers send cookies with a WebSocket that any site opens,
+   * so compare `Origin` before you trust it, as `checkUpgrade` of sojourn/ws does. Throws `ImproperlyConfigured` for what has no headers.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from 'node:http'
+   * import { sojourn } from 'sojourn'
+   *
+   * const site = sojourn({ secretKey: 'a long random text', sessionEngine: 'memory' })
+   * createServer().on('upgrade', async (request, socket) => {
+   *   const session = site.sessions.open(request)
+   *   await session.load()
+   *   if (!session.has('username')) socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n')
+   * })
+   * ```
+   */
+  open(from: string | object | null = null): Session<T> {
+    const key = typeof from === 'object' && from !== null ? this.#cookieOf(from) : from
+    return dictionary<T>(new SessionState(this.#store, this.#store.keyOf(key ?? undefined)))
+  }
+
+  #cookieOf(request: object): string | undefined {
+    const head = findScope(request)?.head ?? new BareHead(request)
+    return readSessionCookie(head.header('cookie'), this.#store.settings, this.#site, request)
   }
 
   /**
@@ -73,8 +107,9 @@ export class Sessions {
   async clearExpired(options: ClearOptions = {}): Promise<number> {
     const { engine, settings, clock } = this.#store
     const sessions = clearExpired(engine, clock(), options)
-    if (!settings.sessionUserIndex || options.dryRun === true) return sessions
-    const clear = () => clearIndex(engine, clock(), options.signal)
+    if (options.dryRun === true) return sessions
+    const users = settings.sessionUserIndex ? engine.users?.sweep?.(clock()) : undefined
+    const clear = () => clearBeside(engine, [users, this.#store.sweepLinks()], options.signal)
     const index = sessions.then(clear, clear)
     await Promise.allSettled([index])
     // Where both fail, what is told is what became of the sessions.
@@ -152,8 +187,57 @@ export class Sessions {
     return over.some((session) => UserSession.entryOf(session).key === own)
   }
 
-  /** Whether a signed cookie of this user is from before `revokeUser`. */
+  /**
+   * Ends all sessions of a login, whatever sites and machines they are on, and says how many it ended: `group` is what `sojourn/sites` made for
+   * one login on several sites, `user` all of a user's; the others are an issuer's of OpenID Connect. A request that works in one of
+   * them just now brings none back, and a login of this very moment that belongs to it does not outlive it either.
+   *
+   * Only sessions that logins over several sites have made are known; with `sessionUserIndex` a `user`'s others end too. Of signed cookies
+   * nobody knows how many there are (0); they no longer count. Throws `StoreUnavailable`: what is ended by then stays so, and what is not is tried
+   * again for half a minute.
+   *
+   * @param options `last`: the key of the session that goes when all others are gone: whoever logs out in it can try again where that fails
+   */
+  async endSessions(who: EndOf, { last }: { readonly last?: string | null } = {}): Promise<number> {
+    const store = this.#store
+    const now = Math.floor(store.clock())
+    const { group, keys } = await end(store, who, now, now + 2 * store.settings.sessionCookieAge * 1000)
+    const count = await this.#endMembers(
+      group,
+      keys.filter((key) => key !== last),
+    )
+    const own = keys.filter((key) => key === last)
+    const owns = await this.#endMembers(group, own)
+    const others = 'user' in who && store.settings.sessionUserIndex ? await this.revokeUser(who.user) : 0
+    this.#site.emit('sessions_ended', { count: count + owns + others, by: kindOf(who) })
+    return count + owns + others
+  }
+
+  /** Deletes the sessions of a group that is over. Those that the store does not delete now are tried again, whether anybody asks or not. */
+  async #endMembers(group: string, keys: readonly string[]): Promise<number> {
+    const store = this.#store
+    const results = await Promise.allSettled(keys.map(async (key) => store.delete(key)))
+    const isLeft = (at: number): boolean => results[at]?.status === 'rejected'
+    const left = keys.filter((_, at) => isLeft(at))
+    const gone = keys.filter((_, at) => !isLeft(at))
+    if (left.length > 0) {
+      void untilDone(async () => {
+        await Promise.all(left.map((key) => store.delete(key)))
+        await store.links.leave(group, left)
+        return true
+      })
+    }
+    await store.links.leave(group, gone)
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+    return results.filter((result) => result.status === 'fulfilled' && result.value === 'deleted').length
+  }
+
+  /** Whether a signed cookie of this user is from before `revokeUser`, or of a login that was ended. */
   isCutOff(user: string, cells: Cells): MaybePromise<boolean> {
+    return chain(this.#isBeforeCutoff(user, cells), (isBefore) => isBefore || isOverInCookie(this.#store, cells))
+  }
+
+  #isBeforeCutoff(user: string, cells: Cells): MaybePromise<boolean> {
     const cutoffs = this.#cutoffs
     if (cutoffs === null) return false
     return chain(

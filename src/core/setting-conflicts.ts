@@ -60,6 +60,12 @@ function engineWithoutList(settings: ResolvedSettings, spell: Speller): void {
       `${spell('maxSessionsPerUser')} needs a ${named} that keeps sessions ('db', 'cache', 'cached_db', 'file' or 'memory'): these are in browsers alone, where nobody counts them. Leave it null: sessions.revokeUser still ends all of a user's.`,
     )
   }
+  if (isStateless && (settings.sessionTokenAudiences.length > 0 || settings.sessionTokenAllauth)) {
+    const which = spell(settings.sessionTokenAllauth ? 'sessionTokenAllauth' : 'sessionTokenAudiences')
+    refuse(
+      `${which} needs a ${named} that keeps sessions ('db', 'cache', 'cached_db', 'file' or 'memory'): a signed cookie changes with what is in it, and no token can name it.`,
+    )
+  }
   if (sessionUserIndex && isOwn && !isStateless && sessionEngine.users === undefined) {
     refuse(
       `${spell('sessionUserIndex')} needs a ${named} that lists the sessions of a user, and ${nameOf(sessionEngine)} has no \`users\`: add it, or leave ${spell('sessionUserIndex')} false.`,

@@ -62,6 +62,12 @@ export const location: Rule<string> = text('a URL or path without blanks or cont
 
 export const word: Rule<string> = text('a text of letters, digits, - and _', /^[A-Za-z0-9_-]+$/)
 
+/** Whom a session token is for. */
+export const audience: Rule<string> = text(
+  "a name of whom the tokens are for, such as 'native:app', without blanks",
+  /^[\x21-\x7e]{1,200}$/,
+)
+
 export const filePath: Rule<string> = text('a path of a folder', /^[^\0]+$/)
 
 export const userModel: Rule<string> = text("'app_label.ModelName'", /^[A-Za-z_]\w*\.[A-Za-z_]\w*$/)

@@ -2,6 +2,7 @@ import { ImproperlyConfigured } from '../errors.js'
 import { refuseConflicts } from './setting-conflicts.js'
 import { nearestName } from './setting-names.js'
 import { describe, quoteShort, Refusal, type Rule } from './setting-rules.js'
+import { refuseForRuntime } from './setting-runtime.js'
 import {
   djangoName,
   type ResolvedSettings,
@@ -53,7 +54,9 @@ export function resolveSettings(input: SettingsInput): ResolvedSettings {
   }
   if (settings.secretKey === '') throw emptySecretKey()
   const resolved = Object.freeze(settings) as ResolvedSettings
-  refuseConflicts(resolved, (name) => given.get(name)?.spelled ?? name)
+  const spell = (name: SettingName): string => given.get(name)?.spelled ?? name
+  refuseConflicts(resolved, spell)
+  refuseForRuntime(resolved, spell)
   return resolved
 }
 

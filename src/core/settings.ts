@@ -1,3 +1,4 @@
+import { sessionSchema } from './session-schema.js'
 import * as kind from './setting-kinds.js'
 import * as part from './setting-parts.js'
 import { choice, flag, list, orNull, type Rule, whole } from './setting-rules.js'
@@ -190,6 +191,12 @@ export const settingsTable = {
     true,
     "Notices changes inside nested values; false is Django's way, where only assignment counts.",
   ),
+  sessionSchema: own(
+    'sessions',
+    orNull(sessionSchema),
+    null,
+    'Describes the data: types them, refuses what does not fit when it is put in, and passes over what does not fit when it is stored.',
+  ),
   sessionPrefetch: own(
     'sessions',
     part.prefetch,
@@ -232,6 +239,18 @@ export const settingsTable = {
     choice('evict', 'reject'),
     'evict',
     "One login too many: `'evict'` ends the session that was seen longest ago, `'reject'` refuses the login (`TooManySessions`).",
+  ),
+  sessionTokenAudiences: own(
+    'sessions',
+    list(kind.audience),
+    [],
+    'Accepts session tokens that were issued for these audiences, in `Authorization: Bearer`; an empty list accepts none.',
+  ),
+  sessionTokenAllauth: own(
+    'sessions',
+    flag,
+    false,
+    "Accepts in `X-Session-Token` what django-allauth's headless API gives to apps: the session key itself.",
   ),
   sessionMemoryMax: own(
     'sessions',

@@ -1,10 +1,13 @@
 import { ImproperlyConfigured, SojournError, StoreUnavailable } from '../errors.js'
 import { checkDeployment, type Finding } from './checks.js'
 import type { Decision } from './decide.js'
+import type { GroupOf } from './link-mark.js'
+import type { LinkStore } from './link-store.js'
 import { orElse } from './maybe.js'
 import type { Part, PartName } from './part.js'
 import type { Scope } from './scope.js'
 import { SessionCookie } from './session-cookie.js'
+import type { Session, SessionData } from './session-types.js'
 import { Sessions } from './sessions.js'
 import type { ResolvedSettings } from './settings.js'
 import { Store } from './store.js'
@@ -19,22 +22,27 @@ export interface Assembly {
   /** In the order in which they finish a request. */
   readonly parts: readonly Part[]
   readonly random: (length: number, alphabet: string) => string
+  /** How the groups of a login are called in the store. */
+  readonly groupOf: GroupOf
   /** Ends the sessions of a user where the engine stores none. */
   readonly cutoffs?: Cutoffs | null
+  /** Records and groups where the engine stores nothing itself. */
+  readonly links?: LinkStore | null
   /** Makes the tables that are missing. */
   readonly migrate?: () => MaybePromise<void>
   readonly close: () => MaybePromise<void>
 }
 
-/** The settings made real: what `sojourn(settings)` returns. */
-export class Site {
+/** The settings made real: what `sojourn(settings)` returns. `T` is what its sessions hold. */
+export class Site<T extends object = SessionData> {
   readonly settings: ResolvedSettings
   readonly engine: SessionEngine
   readonly store: Store
   readonly parts: readonly Part[]
-  /** The parts that look at a request before its handler. */
+  /** The parts that look at a request before anything else does, and those that do right before its handler. */
   readonly beginning: readonly Part[]
-  readonly sessions: Sessions
+  readonly viewing: readonly Part[]
+  readonly sessions: Sessions<T>
   readonly sessionCookie: SessionCookie
   readonly #listeners = new Map<keyof SiteEvents, Set<Listener<never>>>()
   readonly #migrate: () => MaybePromise<void>
@@ -43,10 +51,16 @@ export class Site {
   constructor(settings: ResolvedSettings, assembly: Assembly) {
     this.settings = settings
     this.engine = assembly.engine
-    this.store = new Store(assembly.engine, settings, assembly.random, (type, event) => this.emit(type, event))
+    this.store = new Store(assembly.engine, settings, {
+      random: assembly.random,
+      emit: (type, event) => this.emit(type, event),
+      links: assembly.links ?? assembly.engine.links ?? null,
+      groupOf: assembly.groupOf,
+    })
     this.parts = assembly.parts
     this.beginning = assembly.parts.filter((part) => part.begin !== undefined)
-    this.sessions = new Sessions(this.store, assembly.cutoffs ?? null)
+    this.viewing = assembly.parts.filter((part) => part.view !== undefined)
+    this.sessions = new Sessions<T>(this.store, assembly.cutoffs ?? null, this)
     this.sessionCookie = new SessionCookie(settings)
     this.#migrate = assembly.migrate ?? (() => undefined)
     this.#close = assembly.close
@@ -75,10 +89,10 @@ export class Site {
     return () => listeners.delete(listener)
   }
 
-  /** Tells the listeners. One that throws must not break the request it heard of. */
-  emit<E extends keyof SiteEvents>(type: E, event: SiteEvents[E]): void {
+  /** Tells the listeners, if there are any. One that throws must not break the request it heard of. */
+  emit<E extends keyof SiteEvents>(type: E, event: SiteEvents[E]): boolean {
     const listeners = this.#listeners.get(type)
-    if (listeners === undefined) return
+    if (listeners === undefined) return false
     for (const listener of listeners) {
       try {
         ;(listener as Listener<E>)(event)
@@ -86,6 +100,7 @@ export class Site {
         queueMicrotask(() => console.error('sojourn: a listener of %s failed: %s', type, error))
       }
     }
+    return listeners.size > 0
   }
 
   /** Tells that a request failed. Where nobody listens the error is printed, so that none goes without a trace. */
@@ -155,6 +170,32 @@ export class Site {
     await this.#close()
   }
 }
+
+/**
+ * The session of a site, typed by its `sessionSchema`: for `getSession`, and for variables of your own. `S` is a site, or a middleware
+ * that has one.
+ *
+ * @example
+ * ```ts
+ * import { type SessionOf, sojourn } from 'sojourn'
+ * import { getSession } from 'sojourn/fetch'
+ * import { z } from 'zod'
+ *
+ * const site = sojourn({ secretKey: 'a long random text', sessionSchema: z.object({ cart: z.array(z.string()) }) })
+ * type ShopSession = SessionOf<typeof site>
+ *
+ * const count = (session: ShopSession): number => session.cart?.length ?? 0
+ * ```
+ */
+export type SessionOf<S extends SiteLike | { readonly site: SiteLike }> = S extends { readonly site: infer Inner }
+  ? SessionOfSite<Inner>
+  : SessionOfSite<S>
+
+interface SiteLike {
+  readonly sessions: { open(key?: string | null): object }
+}
+
+type SessionOfSite<S> = S extends { readonly sessions: Sessions<infer T> } ? Session<T> : never
 
 /** What hangs on an error besides (a request, an answer) may hold a visitor's data, and is not printed. */
 function describeError(error: unknown): unknown {

@@ -1,9 +1,13 @@
 import { ImproperlyConfigured, SessionNotLoaded, StoreUnavailable } from '../errors.js'
 import { Asking } from './asking.js'
 import { remainingMoment } from './expiry.js'
+import { type GroupOf, isKnownAs, linkOf, membershipsOf } from './link-mark.js'
+import type { LinkStore } from './link-store.js'
+import { isAlive } from './links.js'
 import { chain, inOrder, isPromise, orElse } from './maybe.js'
 import { NO_CELLS } from './merge.js'
 import type { SessionState } from './session.js'
+import { SchemaCheck } from './session-schema.js'
 import type { ResolvedSettings } from './settings.js'
 import { Turns } from './turns.js'
 import type {
@@ -17,6 +21,7 @@ import type {
   SessionRecord,
   SiteEvents,
   Slide,
+  Sweep,
   Version,
 } from './types.js'
 
@@ -31,7 +36,16 @@ const KEYS_AT_ONCE = 100
 const KEY_LENGTH = 32
 const KEY_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
-type Emit = <E extends keyof SiteEvents>(type: E, event: SiteEvents[E]) => void
+/** Says whether anybody listens. */
+type Emit = <E extends keyof SiteEvents>(type: E, event: SiteEvents[E]) => boolean
+
+/** What a store is given besides its engine. */
+export interface StoreParts {
+  readonly random: (length: number, alphabet: string) => string
+  readonly emit: Emit
+  readonly links: LinkStore | null
+  readonly groupOf: GroupOf
+}
 
 /**
  * An engine as the core uses it: every operation has a deadline, every failure is a `StoreUnavailable`, and no malformed key
@@ -42,26 +56,31 @@ export class Store {
   readonly settings: ResolvedSettings
   readonly clock: Clock
   readonly turns = new Turns()
+  /** What checks the data; `null` without the setting. */
+  readonly schema: SchemaCheck | null
+  readonly groupOf: GroupOf
   readonly #random: (length: number, alphabet: string) => string
   readonly #emit: Emit
   readonly #asking: Asking
   readonly #askingCutoffs: Asking
+  readonly #askingLinks: Asking
+  readonly #links: LinkStore | null
 
-  constructor(
-    engine: SessionEngine,
-    settings: ResolvedSettings,
-    random: (length: number, alphabet: string) => string,
-    emit: Emit,
-  ) {
+  constructor(engine: SessionEngine, settings: ResolvedSettings, { random, emit, links, groupOf }: StoreParts) {
     this.engine = engine
+    this.#links = links
+    this.groupOf = groupOf
     this.settings = settings
     this.clock = settings.clock
+    const { sessionSchema } = settings
+    this.schema = sessionSchema && new SchemaCheck(sessionSchema, (event) => emit('session_schema_mismatch', event))
     this.#random = random
     this.#emit = emit
     const asking = (name: string): Asking =>
       new Asking(name, settings.sessionStoreTimeout * 1000, (event) => emit('store_failed', event))
     this.#asking = asking(engine.name)
     this.#askingCutoffs = asking('sojourn_cutoff')
+    this.#askingLinks = engine.stateless ? asking('sojourn_record') : this.#asking
   }
 
   /** The key a cookie names; `null` for what is too short to be one, as in Django. */
@@ -85,11 +104,40 @@ export class Store {
    */
   open(key: string): MaybePromise<Opened | null> {
     const slide = this.settings.sessionSaveEveryRequest === true ? this.#slide() : undefined
-    if (this.settings.sessionOnStoreError === 'error') return this.load(key, slide)
-    return orElse(
-      () => this.load(key, slide),
-      (error) => this.#withoutStore(key, error),
+    const load = (): MaybePromise<Opened | null> => this.#find(key, slide)
+    return this.settings.sessionOnStoreError === 'error'
+      ? load()
+      : orElse(load, (error) => this.#withoutStore(key, error))
+  }
+
+  /** `load` for whoever looks after a session and is not its visitor: nothing moves its end, and a store that fails is a failure. */
+  look(key: string): MaybePromise<Loaded | null> {
+    return this.#find(key)
+  }
+
+  #find(key: string, slide?: Slide): MaybePromise<Loaded | null> {
+    return chain(this.load(key, slide), (found) => this.#unlessOver(key, found))
+  }
+
+  /**
+   * A session whose login was ended elsewhere is deleted by whoever ended it, if the groups knew its key. One that was given another key by
+   * Django is looked at here.
+   */
+  #unlessOver(key: string, found: Loaded | null): MaybePromise<Loaded | null> {
+    if (found === null || this.engine.stateless) return found
+    const link = linkOf(found.cells)
+    if (link === null || isKnownAs(link, key)) return found
+    return chain(isAlive(this.links, membershipsOf(found.cells, this.groupOf)), (alive) =>
+      alive ? found : this.#over(key),
     )
+  }
+
+  #over(key: string): MaybePromise<null> {
+    const gone = orElse<unknown>(
+      () => this.delete(key),
+      () => undefined,
+    )
+    return this.engine.synchronous ? null : chain(gone, () => null)
   }
 
   #slide(): Slide {
@@ -169,6 +217,27 @@ export class Store {
     }
   }
 
+  /** The engine's records and groups beside the sessions, under the same deadline. Throws `ImproperlyConfigured` where it has none. */
+  get links(): LinkStore {
+    const links = this.#links
+    if (links === null) throw noLinks(this.engine.name)
+    const ask = <T>(run: () => MaybePromise<T>): MaybePromise<T> => this.#askingLinks.ask('links', run)
+    return {
+      put: (name, value, expires) => ask(() => links.put(name, value, expires)),
+      add: (name, value, expires) => ask(() => links.add(name, value, expires)),
+      get: (name) => ask(() => links.get(name)),
+      take: (name) => ask(() => links.take(name)),
+      join: (group, member, expires) => ask(() => links.join(group, member, expires)),
+      leave: (group, keys) => ask(() => links.leave(group, keys)),
+      members: (group) => ask(() => links.members(group)),
+    }
+  }
+
+  /** Forgets the records and memberships that are past their end; `undefined` where the store does so by itself. */
+  sweepLinks(): Sweep | undefined {
+    return this.#links?.sweep?.(this.clock())
+  }
+
   /** Ends sessions that the index has no room for: whoever ends all of a user's would not know of them. */
   #end(keys: readonly string[]): MaybePromise<readonly string[]> {
     return keys.length === 0 ? keys : Promise.all(keys.map((key) => this.delete(key))).then(() => keys)
@@ -182,7 +251,13 @@ export class Store {
       return
     }
     if (!this.engine.synchronous) throw new SessionNotLoaded()
-    const loaded = this.open(state.key)
+    let loaded: MaybePromise<Opened | null>
+    try {
+      loaded = this.open(state.key)
+    } catch (error) {
+      state.failure = error
+      throw error
+    }
     if (isPromise(loaded)) throw new TypeError(`The engine '${this.engine.name}' says it is synchronous and is not.`)
     this.settle(state, loaded)
   }
@@ -213,6 +288,12 @@ function partsOf<T>(items: readonly T[], size: number): readonly (readonly T[])[
 export function noIndexKept(): ImproperlyConfigured {
   return new ImproperlyConfigured(
     "The sessions of each user are listed only with the setting sessionUserIndex: true; in a database run 'sojourn migrate' once more, and sessions are known from their next visit on.",
+  )
+}
+
+export function noLinks(engine: string): ImproperlyConfigured {
+  return new ImproperlyConfigured(
+    `The session engine '${engine}' keeps nothing beside its sessions, so logins over several sites, session tokens and tickets cannot stand on it: give it \`links\`, or take another engine.`,
   )
 }
 

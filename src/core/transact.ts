@@ -1,4 +1,4 @@
-import { NestedTransact, SessionConflict, SessionInterrupted, SessionSealed } from '../errors.js'
+import { NestedTransact, SessionConflict, SessionInterrupted } from '../errors.js'
 import { load, pause, queue, save, saveAt, settlePending } from './commit.js'
 import type { SessionState } from './session.js'
 import type { MaybePromise } from './types.js'
@@ -48,8 +48,8 @@ export function transact<R>(state: SessionState, run: Run<R>): Promise<R> {
 }
 
 /** Nobody could be told of a new session any more, nor of a cookie that holds its own data. */
-function refuseNew({ key, store }: SessionState): void {
-  if (key === null || store.engine.stateless) throw new SessionSealed()
+function refuseNew(state: SessionState): void {
+  if (state.key === null || state.store.engine.stateless) throw state.refusal()
 }
 
 async function begin<R>(state: SessionState, run: Run<R>, isLate: boolean): Promise<R> {

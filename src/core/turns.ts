@@ -1,4 +1,5 @@
 import { NestedTransact, StoreUnavailable } from '../errors.js'
+import { runtime } from './runtime.js'
 
 /** Milliseconds that one waits for others. Whoever waits longer is most likely inside of what it waits for. */
 const PATIENCE = 10_000
@@ -14,6 +15,8 @@ export class Turns {
    * @param until a moment (`performance.now()`) at which its patience ends, if that comes before
    */
   async take<R>(key: string, run: () => Promise<R>, hurry = false, until = Number.POSITIVE_INFINITY): Promise<R> {
+    // Nobody waits for another request where it may have been cut off; then only the store decides who comes first.
+    if (!runtime.shares) return run()
     const before = this.#last.get(key)
     const patience = Math.min(PATIENCE, until - performance.now())
     const inTurn = (failure: unknown): Promise<R> => {

@@ -1,4 +1,5 @@
-import type { SojournError, StoreUnavailable } from '../errors.js'
+import type { SchemaIssue, SojournError, StoreUnavailable } from '../errors.js'
+import type { LinkStore } from './link-store.js'
 
 /** A value, or a promise of it. What can answer at once does, so that nothing waits a microtask for it. */
 export type MaybePromise<T> = T | Promise<T>
@@ -147,6 +148,8 @@ export interface SessionEngine {
   sweep?(now: number): Sweep
   /** The sessions of each user; written only with `sessionUserIndex`. */
   readonly users?: SessionIndex
+  /** Records and groups beside the sessions, for logins over several sites; used only by those. */
+  readonly links?: LinkStore
   /** Let go of connections and files. */
   close?(): MaybePromise<void>
 }
@@ -160,9 +163,11 @@ export interface RequestHead {
   readonly encrypted: boolean
   header(name: string): string | undefined
   /** The address that the connection came from, where the runtime tells. */
-  readonly address?: string
-  /** Whether a form was parsed already, where reading one takes it from whoever comes next; absent where it does not. */
-  hasForm?(): boolean
+  readonly address?: string | undefined
+  /** Nobody can look for a token in what was submitted (a server action of Next.js): where it came from has to vouch for it. */
+  readonly formless?: boolean
+  /** An answer may bring cookies of requests that its page made to this very site (SvelteKit's `event.fetch`), sessions' too. */
+  readonly gathering?: boolean
   /** A field of the submitted form, `undefined` if there is no such field or no form. */
   formField(name: string): MaybePromise<string | undefined>
 }
@@ -199,6 +204,11 @@ export interface SiteEvents {
   session_cookie_conflict: { readonly request: object }
   /** Stored session data did not verify. Django's "Session data corrupted". */
   session_corrupted: { readonly engine: string }
+  /**
+   * A stored value does not fit `sessionSchema`: it stays as it is, and reads as missing. `name` is the key within the session's data.
+   * Without a listener the name is printed once. What `issues()` says may hold the value, so it is given only to whoever asks.
+   */
+  session_schema_mismatch: { readonly name: string; readonly issues: () => readonly SchemaIssue[] }
   /** The store failed. */
   store_failed: { readonly engine: string; readonly operation: string; readonly error: SojournError }
   /** The cache beside the table failed (`cached_db`); no visitor here noticed, a Django beside may. */
@@ -210,6 +220,21 @@ export interface SiteEvents {
     readonly reason: string
     readonly code: string
     readonly refused: boolean
+    readonly request: object
+  }
+  /** All sessions of a login were ended (`endSessions`): how many, and by what they were found. */
+  sessions_ended: { readonly count: number; readonly by: 'group' | 'user' | 'sid' | 'sub' }
+  /** A step of a login over several sites: begun, granted by the hub, redeemed by a member, refused (and why), ended everywhere. */
+  sso: {
+    readonly step: 'begin' | 'grant' | 'redeem' | 'reject' | 'logout'
+    readonly reason?: string
+    readonly request: object
+  }
+  /** A step of a login by OpenID Connect: begun, done, refused (and why), ended here or by the provider. */
+  oidc: {
+    readonly step: 'begin' | 'login' | 'reject' | 'logout' | 'backchannel' | 'frontchannel'
+    /** Why it was refused: one word, or the code of the error of openid-client or jose. */
+    readonly reason?: string
     readonly request: object
   }
   user_logged_in: { readonly user: unknown; readonly request: object }

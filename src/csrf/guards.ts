@@ -1,6 +1,7 @@
 import { guard } from '../core/guard.js'
 import { chain } from '../core/maybe.js'
-import { scopeOf } from '../core/scope.js'
+import { type Scope, scopeOf } from '../core/scope.js'
+import type { MaybePromise, PlainResponse } from '../core/types.js'
 import { partOf } from './part.js'
 
 /**
@@ -20,12 +21,21 @@ import { partOf } from './part.js'
  * })
  * ```
  */
-export const csrfProtect = guard((request) => {
-  const scope = scopeOf(request)
+export const csrfProtect = guard((request) => checked(scopeOf(request)))
+
+/**
+ * `csrfProtect` for sojourn's own routes, whose forms have a token on every site: with `csrfMode: 'report-only'` too, nobody logs a visitor out,
+ * or a program in, by a form of another site.
+ */
+export function csrfAlways(scope: Scope): MaybePromise<PlainResponse | null> {
+  return checked(scope, true)
+}
+
+function checked(scope: Scope, always?: boolean): MaybePromise<PlainResponse | null> {
   const part = partOf(scope)
   part.prepare(scope)
-  return chain(part.check(scope), (refused) => refused ?? null)
-})
+  return chain(part.check(scope, always), (refused) => refused ?? null)
+}
 
 /**
  * Sends the cookie with this response though no page of it shows a token: for scripts that read it from the cookie. A guard that lets

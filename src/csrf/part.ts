@@ -5,13 +5,12 @@ import type { Part } from '../core/part.js'
 import type { Scope } from '../core/scope.js'
 import type { ResolvedSettings } from '../core/settings.js'
 import type { MaybePromise, PlainResponse, ResponseHead } from '../core/types.js'
-import { BodyNotParsed, SessionSealed } from '../errors.js'
+import { BodyNotParsed } from '../errors.js'
 import { randomString } from '../wire/crypto.js'
 import { setCookie } from '../wire/set-cookie.js'
 import { patchVary } from '../wire/vary.js'
 import { exemption } from './exempt.js'
 import { csrfFailure } from './failure-page.js'
-import { leavingBody } from './leaving-body.js'
 import { csrfReasonCode } from './reasons.js'
 import { bareSecret, CSRF_ALPHABET, malformation, maskSecret, SECRET_LENGTH } from './token.js'
 import { isSafe, type StoredSecret, type Submission, type Verify, verifier } from './verify.js'
@@ -35,29 +34,43 @@ export class CsrfPart implements Part {
   readonly #verify: Verify
   readonly #isExempt: (request: object, url: string) => boolean
   readonly #random: (length: number, alphabet: string) => string
-  /** Absent where `middleware` leaves the part out: then `csrfProtect` guards single pages. */
+  /** Paths of routes that sojourn itself serves, where who asks proves that in another way. */
+  readonly #proven = new Set<string>()
+  /** Both are absent where `middleware` leaves the part out: then `csrfProtect` guards single pages. */
   readonly begin?: NonNullable<Part['begin']>
+  readonly view?: NonNullable<Part['view']>
 
   constructor(settings: ResolvedSettings) {
     this.#settings = settings
     this.#verify = verifier(settings)
     this.#isExempt = exemption(settings.csrfExemptPaths)
     this.#random = settings.random ?? randomString
-    if (settings.middleware.includes('csrf')) this.begin = (scope) => this.#begin(scope)
+    if (!settings.middleware.includes('csrf')) return
+    this.begin = (scope) => this.prepare(scope)
+    this.view = (scope) => this.#view(scope)
   }
 
-  #begin(scope: Scope): MaybePromise<PlainResponse | undefined> {
-    this.prepare(scope)
+  #view(scope: Scope): MaybePromise<PlainResponse | undefined> {
     const { head, request } = scope
-    return isSafe(head.method) || this.#isExempt(request, head.url) ? undefined : this.check(scope)
+    if (isSafe(head.method) || this.#isExempt(request, head.url)) return undefined
+    return this.#proven.has(head.url.split('?', 1)[0] as string) ? undefined : this.check(scope)
   }
 
-  /** The answer to a request without a good token. Mirrors `process_view`, but for the exemptions. */
-  check(scope: Scope): MaybePromise<PlainResponse | undefined> {
-    const { head, secure } = scope
-    if (isSafe(head.method)) return undefined
+  /** Leaves a route alone that proves in another way who asks: what signs its requests itself. */
+  exemptPath(path: string): void {
+    this.#proven.add(path)
+  }
+
+  /**
+   * The answer to a request without a good token. Mirrors `process_view`, but for the exemptions.
+   *
+   * @param always also where the site only reports
+   */
+  check(scope: Scope, always = false): MaybePromise<PlainResponse | undefined> {
+    const { head, secure, byHeader } = scope
+    if (byHeader || isSafe(head.method)) return undefined
     const submission = { head, secure, stored: () => this.#stored(scope) }
-    if (this.#settings.csrfMode === 'report-only') return this.#report(scope, submission)
+    if (!always && this.#settings.csrfMode === 'report-only') return this.#report(scope, submission)
     return chain(this.#verify(submission), (why) => (why === null ? undefined : this.#refuse(scope, why)))
   }
 
@@ -67,15 +80,14 @@ export class CsrfPart implements Part {
     return (this.#settings.csrfFailureView ?? csrfFailure)(request, reason)
   }
 
-  /** Tells what would have been refused. Of a form that cannot be read without taking it from the page there is nothing to tell. */
+  /** Tells what would have been refused. Of a form that cannot be read there is nothing to tell. */
   #report({ request, site }: Scope, submission: Submission): MaybePromise<undefined> {
     const unread = (error: unknown): null => {
       if (error instanceof BodyNotParsed) return null
       throw error
     }
-    const head = leavingBody(submission.head)
     return chain(
-      orElse(() => this.#verify({ ...submission, head }), unread),
+      orElse(() => this.#verify(submission), unread),
       (reason) => {
         if (reason === null) return undefined
         site.emit('csrf_failed', { reason, code: csrfReasonCode(reason), refused: false, request })
@@ -103,7 +115,7 @@ export class CsrfPart implements Part {
   /** A token made before login may be known to somebody else. Where nobody checks tokens by themselves, who has none gets none. */
   loggedIn(scope: Scope): void {
     if (this.begin === undefined && scope.kept<Kept>(this) === undefined && !this.#storedNow(scope).secret) return
-    if (scope.state.sealed) throw new SessionSealed()
+    if (scope.state.sealed) throw scope.state.refusal()
     this.#keep(scope, this.#newSecret())
   }
 
@@ -113,21 +125,29 @@ export class CsrfPart implements Part {
     // Past the head a known secret still serves; a new one could no longer reach the visitor, and the form would fail.
     const secret = known ?? this.#newSecret()
     if (!scope.state.held) this.#keep(scope, secret)
-    else if (known === undefined || known === null) throw new SessionSealed()
+    else if (known === undefined || known === null) throw scope.state.refusal()
     return maskSecret(secret, this.#newSecret())
   }
 
   /** A new secret; forms made before fail. Mirrors `rotate_token`. */
   rotate(scope: Scope): void {
-    if (scope.state.held) throw new SessionSealed()
+    if (scope.state.held) throw scope.state.refusal()
     this.#keep(scope, this.#newSecret())
   }
 
   /** The visitor's secret goes out with this response, a new one where there is none. Mirrors `ensure_csrf_cookie`. */
   send(scope: Scope): MaybePromise<void> {
     if (scope.kept<Kept>(this) !== undefined) return
-    if (scope.state.held) throw new SessionSealed()
+    if (scope.state.held) throw scope.state.refusal()
     return chain(this.#stored(scope), ({ secret }) => this.#keep(scope, secret ?? this.#newSecret()))
+  }
+
+  /** As `send`, only for whoever has no secret yet and where tokens count: before a page that cannot set a cookie itself. */
+  provide(scope: Scope): MaybePromise<void> {
+    const { middleware, csrfMode } = this.#settings
+    if (!middleware.includes('csrf') || csrfMode === 'header-only') return
+    this.prepare(scope)
+    return chain(this.#stored(scope), ({ secret }) => (secret ? undefined : this.send(scope)))
   }
 
   #keep(scope: Scope, secret: string): void {
@@ -147,7 +167,7 @@ export class CsrfPart implements Part {
    * Replaces a cookie that is no secret: before anything else and for every method, as Django's `process_request` does. Without a cookie it
    * costs nothing.
    */
-  prepare(scope: Scope): void {
+  prepare(scope: Scope): undefined {
     const { csrfCookieName, csrfUseSessions } = this.#settings
     if (csrfUseSessions || !scope.head.header('cookie')?.includes(csrfCookieName)) return
     const cookie = scope.cookie(csrfCookieName)

@@ -43,7 +43,8 @@ export function verifier(settings: ResolvedSettings): Verify {
   return (submission) => {
     const refused = checkSource(submission, settings, trusted)
     if (refused !== null) return refused
-    if (settings.csrfMode === 'header-only') return isVouchedFor(submission) ? null : reasons.NO_SOURCE
+    if (settings.csrfMode === 'header-only' || submission.head.formless)
+      return isVouchedFor(submission) ? null : reasons.NO_SOURCE
     return chain(submission.stored(), (stored): MaybePromise<string | null> => {
       if (stored.malformed !== undefined) return reasons.badCookie(stored.malformed)
       const { secret } = stored

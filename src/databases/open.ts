@@ -1,5 +1,6 @@
 import { databaseSchemes, schemeAdvice } from '../core/url-schemes.js'
 import { ImproperlyConfigured } from '../errors.js'
+import { d1, isD1Handle } from './d1.js'
 import type { Database, ZoneRules } from './database.js'
 import { isMysqlHandle, mysql } from './mysql.js'
 import { isPostgresHandle, postgres } from './postgres.js'
@@ -23,6 +24,8 @@ export function openDatabase(source: unknown, rules: Rules, onOpen?: (database: 
   }
   if ((typeof source === 'object' || typeof source === 'function') && source !== null) {
     if ('dialect' in source) return source as Database
+    // D1 has all that a SQLite file has, and more.
+    if (isD1Handle(source)) return d1(source, rules)
     if (isSqliteHandle(source)) return sqlite(source, rules)
     if (isPostgresHandle(source)) return postgres(source, rules)
     if (isMysqlHandle(source)) return mysql(source, rules)
@@ -30,7 +33,7 @@ export function openDatabase(source: unknown, rules: Rules, onOpen?: (database: 
   const advice = typeof source === 'string' ? schemeAdvice(source, databaseSchemes) : ''
   const schemes = databaseSchemes.known.map((name) => `${name}:`).join(', ')
   throw new ImproperlyConfigured(
-    `The databases setting needs a default: a URL (${schemes}), an open handle of better-sqlite3 or node:sqlite, or a pool of pg, postgres or mysql2. ${advice}`.trimEnd(),
+    `The databases setting needs a default: a URL (${schemes}), an open handle of better-sqlite3, node:sqlite or bun:sqlite, a D1 binding, or a pool of pg, postgres or mysql2. ${advice}`.trimEnd(),
   )
 }
 

@@ -1,9 +1,10 @@
+import { type Runtime, runtime, type SqliteModule } from '../core/runtime.js'
 import { ImproperlyConfigured } from '../errors.js'
 import { msOfSqliteDate, sqliteDate } from '../wire/dates.js'
 import { type Database, placeholders, type Row, type Statement, type Value, type ZoneRules } from './database.js'
 import { Waiters } from './sqlite/waiters.js'
 
-/** What `better-sqlite3` and `node:sqlite` have in common. */
+/** What `better-sqlite3`, `node:sqlite` and `bun:sqlite` have in common. */
 export interface SqliteHandle {
   prepare(sql: string): SqliteStatement
   exec(sql: string): unknown
@@ -45,7 +46,7 @@ export function isSqliteHandle(value: object): value is SqliteHandle {
 }
 
 /**
- * A SQLite file or an open handle of `better-sqlite3` or `node:sqlite`. A file is opened at first use, in WAL mode with
+ * A SQLite file or an open handle of `node:sqlite`, `bun:sqlite` or `better-sqlite3`. A file is opened at first use, in WAL mode with
  * `synchronous=NORMAL` (nothing that was answered is lost when the process dies; `?synchronous=full` also survives a
  * power cut, at some 200 µs a write); `onOpen` is then called once. A handle stays as its owner set it up, and open.
  *
@@ -229,7 +230,7 @@ function openFile(url: string, patience: number): SqliteHandle {
 }
 
 function open(path: string): SqliteHandle {
-  const File = driver()
+  const File = driver(runtime)
   try {
     return new File(path)
   } catch (cause) {
@@ -237,18 +238,30 @@ function open(path: string): SqliteHandle {
   }
 }
 
-/** `node:sqlite` where the runtime has it, else `better-sqlite3`; loaded only when a URL asks for it. */
-function driver(): OpenFile {
-  const builtin = process.getBuiltinModule as undefined | ((name: string) => unknown)
-  const own = builtin?.('node:sqlite') as { DatabaseSync: OpenFile } | undefined
-  if (own !== undefined) return own.DatabaseSync
-  const { createRequire } = process.getBuiltinModule('node:module')
-  try {
+/** What opens a file in each of these modules; absent where the module is. Loaded only when a URL asks for it. */
+const DRIVERS: Readonly<Record<SqliteModule, () => OpenFile | undefined>> = {
+  'node:sqlite': () => builtin<{ readonly DatabaseSync: OpenFile }>('node:sqlite')?.DatabaseSync,
+  'bun:sqlite': () => builtin<{ readonly Database: OpenFile }>('bun:sqlite')?.Database,
+  'better-sqlite3': () => {
+    const { createRequire } = process.getBuiltinModule('node:module')
     return createRequire(import.meta.url)('better-sqlite3') as OpenFile
-  } catch (cause) {
-    throw new ImproperlyConfigured(
-      'A sqlite: database needs a driver on this runtime: run `npm install better-sqlite3`, or use Node 22.13 or newer, which has its own.',
-      { cause },
-    )
+  },
+}
+
+function builtin<T>(name: string): T | undefined {
+  return process.getBuiltinModule(name) as T | undefined
+}
+
+/** The first driver that this runtime has. */
+function driver({ name, sqlite, withoutSqlite }: Runtime): OpenFile {
+  let cause: unknown
+  for (const each of sqlite) {
+    try {
+      const found = DRIVERS[each]()
+      if (found !== undefined) return found
+    } catch (error) {
+      cause = error
+    }
   }
+  throw new ImproperlyConfigured(`A sqlite: database has no driver on ${name}: ${withoutSqlite}.`, { cause })
 }

@@ -1,6 +1,7 @@
 import type { Cache, Cached } from '../caches/cache.js'
 import type { Codec } from '../codecs/codec.js'
 import { Memo } from '../codecs/memo.js'
+import type { LinkStore } from '../core/link-store.js'
 import { chain } from '../core/maybe.js'
 import { NO_CELLS } from '../core/merge.js'
 import type {
@@ -15,9 +16,12 @@ import type {
   Slide,
 } from '../core/types.js'
 import { ImproperlyConfigured } from '../errors.js'
+import { CacheLinks } from './links/in-cache.js'
 import { CacheIndex } from './user-index/in-cache.js'
 
 export interface CacheEngineOptions {
+  /** What `sojourn check` and events call the engine (default `cache`). */
+  readonly name?: string
   readonly cache: Cache
   readonly codec: Codec<Uint8Array>
   /** Django's `KEY_PREFIX` of the cache (default none). */
@@ -75,21 +79,25 @@ export function cacheEngine(options: CacheEngineOptions): SessionEngine {
 }
 
 class CacheEngine implements SessionEngine {
-  readonly name = 'cache'
+  readonly name: string
   readonly synchronous: boolean
   readonly consistency: Cache['consistency']
   readonly users: SessionIndex
+  readonly links: LinkStore
   readonly #cache: Cache
   readonly #codec: Codec<Uint8Array>
   readonly #key: (sessionKey: string) => string
   /** By session key; only the very same bytes get it out. */
   readonly #known = new Memo<Known>()
 
-  constructor({ cache, codec, keyPrefix, version, clock }: CacheEngineOptions) {
+  constructor({ name = 'cache', cache, codec, keyPrefix, version, clock }: CacheEngineOptions) {
+    this.name = name
     this.#cache = cache
     this.#codec = codec
     this.#key = cacheKeys('cache', keyPrefix, version)
-    this.users = new CacheIndex(cache, `${keyPrefix ?? ''}:${version ?? 1}:`, clock)
+    const prefix = `${keyPrefix ?? ''}:${version ?? 1}:`
+    this.users = new CacheIndex(cache, prefix, clock)
+    this.links = new CacheLinks(cache, prefix, clock)
     this.synchronous = cache.synchronous
     this.consistency = cache.consistency
   }

@@ -51,6 +51,7 @@ class CachedDbEngine implements SessionEngine {
   readonly name = 'cached_db'
   readonly synchronous: boolean
   readonly users?: SessionEngine['users']
+  readonly links?: SessionEngine['links']
   readonly #db: SessionEngine
   readonly #cache: Cache
   readonly #codec: Codec<Uint8Array>
@@ -65,6 +66,7 @@ class CachedDbEngine implements SessionEngine {
     this.#copies = new Copies(cache, onCacheFailure ?? (() => undefined))
     this.synchronous = db.synchronous
     this.users = db.users
+    this.links = db.links
   }
 
   load(key: string): MaybePromise<Loaded | null> {

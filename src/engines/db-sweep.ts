@@ -96,7 +96,8 @@ export class DbSweep implements LongSweep {
    * ourselves before it is long. It locks nobody out.
    */
   #intoFile(rows: number): void {
-    if (this.#database.dialect !== 'sqlite') return
+    // A D1 has no file that is ours.
+    if (this.#database.dialect !== 'sqlite' || !this.#database.synchronous) return
     this.#inLog += rows
     if (this.#inLog < MOST_IN_LOG) return
     this.#inLog = 0

@@ -5,6 +5,7 @@ import type { Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord
 import { type Database, type Dialect, insertNew, type Row, type Statement } from '../databases/database.js'
 import { Batch } from './batch.js'
 import { DbSweep } from './db-sweep.js'
+import { DbLinks } from './links/in-table.js'
 import { DbIndex } from './user-index/in-table.js'
 
 export interface DbEngineOptions {
@@ -89,6 +90,7 @@ class DbEngine implements SessionEngine {
   readonly name = 'db'
   readonly synchronous: boolean
   readonly users: DbIndex
+  readonly links: DbLinks
   readonly #database: Database
   readonly #codec: Codec
   readonly #clock: Clock
@@ -104,6 +106,7 @@ class DbEngine implements SessionEngine {
     this.#sql = statementsFor(database.dialect)
     this.synchronous = database.synchronous
     this.users = new DbIndex(database)
+    this.links = new DbLinks(database, clock)
     this.#batch =
       database.dialect === 'sqlite'
         ? null

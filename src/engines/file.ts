@@ -6,6 +6,7 @@ import { NO_CELLS } from '../core/merge.js'
 import type { Cells, Clock, Loaded, MaybePromise, Outcome, SessionEngine, SessionRecord } from '../core/types.js'
 import { SessionFolder, type Stored, type Verdict } from './file/folder.js'
 import { FileSweep } from './file/sweep.js'
+import { FileLinks } from './links/in-folder.js'
 import { FileIndex } from './user-index/in-folder.js'
 
 export interface FileEngineOptions extends Partial<ExpiryRules> {
@@ -52,6 +53,7 @@ class FileEngine implements SessionEngine {
   readonly name = 'file'
   readonly synchronous = true
   readonly users: FileIndex
+  readonly links: FileLinks
   readonly #files: SessionFolder
   readonly #codec: Codec
   readonly #rules: ExpiryRules
@@ -63,6 +65,7 @@ class FileEngine implements SessionEngine {
     this.#codec = options.codec
     this.#clock = options.clock ?? Date.now
     this.users = new FileIndex(options.folder ?? tmpdir(), sessionCookieName, this.#clock)
+    this.links = new FileLinks(options.folder ?? tmpdir(), sessionCookieName, this.#clock)
     this.#rules = {
       sessionCookieAge: options.sessionCookieAge ?? 1_209_600,
       sessionExpireAtBrowserClose: options.sessionExpireAtBrowserClose ?? false,

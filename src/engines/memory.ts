@@ -1,6 +1,8 @@
 import { locmem } from '../caches/locmem.js'
 import { BoundedMap } from '../core/bounded-map.js'
+import type { LinkStore } from '../core/link-store.js'
 import type { Cells, Clock, Loaded, Outcome, SessionEngine, SessionIndex, SessionRecord, Sweep } from '../core/types.js'
+import { CacheLinks } from './links/in-cache.js'
 import { CacheIndex } from './user-index/in-cache.js'
 
 export interface MemoryEngineOptions {
@@ -28,11 +30,13 @@ class MemoryEngine implements SessionEngine {
   readonly name = 'memory'
   readonly synchronous = true
   readonly users: SessionIndex
+  readonly links: LinkStore
   readonly #sessions: BoundedMap<Cells>
 
   constructor(max: number, clock: Clock) {
     this.#sessions = new BoundedMap(max, clock)
     this.users = new CacheIndex(locmem({ clock }), '', clock)
+    this.links = new CacheLinks(locmem({ clock }), '', clock)
   }
 
   load(key: string): Loaded | null {

@@ -94,6 +94,23 @@ export function getMessages(request: object): Messages {
   return partOf(scope)?.listOf(scope) ?? []
 }
 
+/**
+ * The same, forgotten at once where no response can do it, because its head has left or it is none of ours: in a server component of Next.js,
+ * in a page that streams. That takes `messageStorage: 'session'` and an engine that stores sessions; elsewhere it throws
+ * `ImproperlyConfigured`. Where a response follows it is `getMessages`, loaded. All who ask in one request get the same messages.
+ *
+ * @example
+ * ```ts
+ * import { takeMessages } from 'sojourn/messages'
+ *
+ * const notes = async (request: Request) => (await takeMessages(request)).map(({ message }) => message)
+ * ```
+ */
+export async function takeMessages(request: object): Promise<readonly Message[]> {
+  const scope = scopeOf(request)
+  return (await partOf(scope)?.listOf(scope).take()) ?? []
+}
+
 function partOf(scope: Scope): MessagesPart | undefined {
   return scope.site.parts.find((part): part is MessagesPart => part.name === 'messages')
 }

@@ -3,7 +3,7 @@ import type { Part } from '../core/part.js'
 import type { Scope } from '../core/scope.js'
 import type { ResolvedSettings } from '../core/settings.js'
 import type { MaybePromise, ResponseHead } from '../core/types.js'
-import { CookieTooLarge, SessionSealed, SessionValueError } from '../errors.js'
+import { CookieTooLarge, ImproperlyConfigured, SessionValueError } from '../errors.js'
 import { patchVary } from '../wire/vary.js'
 import { type LevelTags, levelTags, Message, SafeText, type StoredMessage } from './message.js'
 import { type MessageStorage, type StorageOf, storageOf } from './storages.js'
@@ -60,6 +60,7 @@ export class MessageList implements Iterable<Message> {
   #loaded: Message[] | null = null
   #queued: Message[] = []
   #used = false
+  #taken: Promise<readonly Message[]> | null = null
   #added = false
 
   constructor(scope: Scope, storage: MessageStorage, level: number, tags: LevelTags) {
@@ -88,13 +89,32 @@ export class MessageList implements Iterable<Message> {
     return [...this]
   }
 
+  /** What there is to show, forgotten at once where no response can do it. The same for everybody who asks in this request. */
+  take(): Promise<readonly Message[]> {
+    this.#taken ??= this.#take()
+    return this.#taken
+  }
+
+  async #take(): Promise<readonly Message[]> {
+    if (!this.#scope.state.held) {
+      await this.#storage.prepare()
+      return [...this]
+    }
+    if (this.#storage.take === undefined) {
+      throw new ImproperlyConfigured(
+        "Messages that are kept in a cookie cannot be forgotten where no cookie can be set: set messageStorage to 'session'.",
+      )
+    }
+    return (await this.#storage.take()).map((message) => new Message(message, this.#tags))
+  }
+
   add(level: number, text: string | SafeText, extraTags: string | null): void {
     const safe = text instanceof SafeText
     const message: unknown = safe ? text.html : text
     if (wholeLevel(level) < this.level || message === '' || message === undefined || message === null) return
     if (typeof message !== 'string') throw new SessionValueError('A message must be a text, or safe(html).')
     if (extraTags !== null && typeof extraTags !== 'string') throw new SessionValueError('extraTags must be a text.')
-    if (this.#scope.state.held) throw new SessionSealed()
+    if (this.#scope.state.held) throw this.#scope.state.refusal()
     this.#added = true
     this.#queued.push(new Message({ level, message, extraTags, safe }, this.#tags))
   }

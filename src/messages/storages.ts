@@ -3,8 +3,9 @@ import { keepPrivate } from '../core/keep-private.js'
 import { chain } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
 import type { ResolvedSettings } from '../core/settings.js'
+import { transact } from '../core/transact.js'
 import type { MaybePromise, ResponseHead } from '../core/types.js'
-import { BadSignature } from '../errors.js'
+import { BadSignature, SessionInterrupted } from '../errors.js'
 import { deleteCookie, setCookie } from '../wire/set-cookie.js'
 import { cookieSigner } from '../wire/signed-cookie.js'
 import type { TimestampSigner } from '../wire/signing.js'
@@ -27,6 +28,8 @@ export interface MessageStorage {
   read(): StoredList
   /** Takes the place of what was there; gives back what found no room. */
   write(messages: readonly StoredMessage[], response: ResponseHead): MaybePromise<readonly StoredMessage[]>
+  /** Gives what is there and forgets it at once. Absent where that takes a response. */
+  take?(): Promise<readonly StoredMessage[]>
 }
 
 export type StorageOf = (scope: Scope) => MessageStorage
@@ -152,6 +155,20 @@ class SessionStorage implements MessageStorage {
       else state.put(SESSION_KEY, encodeText(messages))
       return []
     })
+  }
+
+  async take(): Promise<readonly StoredMessage[]> {
+    const { state } = this.#scope
+    await this.prepare()
+    const { messages } = this.read()
+    if (messages.length === 0 || state.unavailable !== null) return messages
+    try {
+      // From what is stored by now, not from what was loaded: nobody's message is forgotten unread.
+      return await transact(state, (own) => decodeText(own.pop(SESSION_KEY))?.messages ?? [])
+    } catch (error) {
+      if (error instanceof SessionInterrupted) return []
+      throw error
+    }
   }
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { type Counts, thousands } from './counts.js'
 import type { Claims } from './trial.js'
 
 const NAME = 'sessionid'
 
 /** What is stored, what that costs, and which headers tell of it. */
-export const storing: Claims = {
+export const storing = ({ redirects }: Counts): Claims => ({
   'a session lives from one request to the next, and only for its visitor': async ({ visitor }) => {
     const [alice, bob] = [visitor(), visitor()]
     await alice.get('/write?user=alice')
@@ -14,42 +15,42 @@ export const storing: Claims = {
     assert.deepEqual((await visitor().get('/read')).json(), {})
   },
 
-  'no cookie and no write: nothing is asked of the store, and no header is set': async ({ engine, visitor }) => {
+  'no cookie and no write: nothing is asked of the store, and no header is set': async ({ control, visitor }) => {
     const plain = await visitor().get('/plain')
     assert.equal(plain.text, 'plain')
     assert.equal(plain.headers.vary, undefined)
     const read = await visitor().get('/read')
     assert.equal(read.headers.vary, 'Cookie')
     for (const { setCookies } of [plain, read]) assert.deepEqual(setCookies, [])
-    assert.deepEqual(engine.asked, [])
+    assert.deepEqual(await control.asked(), [])
   },
 
-  'a first write is one create, ten writes are too': async ({ engine, visitor }) => {
+  'a first write is one create, ten writes are too': async ({ control, visitor }) => {
     for (const path of ['/write?a=1', '/write-ten']) {
-      engine.recount()
+      await control.recount()
       assert.equal((await visitor().get(path)).setCookies.length, 1)
-      assert.deepEqual(engine.asked, ['create'])
+      assert.deepEqual(await control.asked(), ['create'])
     }
   },
 
-  'reading is one load, and sends no cookie': async ({ engine, visitor }) => {
+  'reading is one load, and sends no cookie': async ({ control, visitor }) => {
     const alice = visitor()
     await alice.get('/write?a=1')
-    engine.recount()
+    await control.recount()
     const response = await alice.get('/read')
-    assert.deepEqual(engine.asked, ['load'])
+    assert.deepEqual(await control.asked(), ['load'])
     assert.deepEqual(response.setCookies, [])
     assert.equal(response.headers.vary, 'Cookie')
     assert.equal(response.headers['cache-control'], undefined)
   },
 
-  'one write is one load and one save, ten writes are too': async ({ engine, visitor }) => {
+  'one write is one load and one save, ten writes are too': async ({ control, visitor }) => {
     const alice = visitor()
     await alice.get('/write?a=1')
     for (const path of ['/write?a=2', '/write-ten']) {
-      engine.recount()
+      await control.recount()
       await alice.get(path)
-      assert.deepEqual(engine.asked, ['load', 'save'])
+      assert.deepEqual(await control.asked(), ['load', 'save'])
     }
   },
 
@@ -80,18 +81,18 @@ export const storing: Claims = {
   },
 
   'a flush and a new key are stored before the answer, even if the page did not await them': async (trial) => {
-    const { engine, visitor } = trial
+    const { control, visitor } = trial
     const alice = visitor()
     await alice.get('/write?a=1')
     const first = alice.cookies.get(NAME) as string
     await alice.get('/cycle')
     const second = alice.cookies.get(NAME) as string
     assert.notEqual(second, first)
-    assert.equal(await engine.exists(first), false)
+    assert.equal(await control.exists(first), false)
     assert.deepEqual((await alice.get('/read')).json(), { a: '1' })
     await alice.get('/forgetful')
     assert.equal(alice.cookies.get(NAME), undefined)
-    assert.equal(await engine.exists(second), false)
+    assert.equal(await control.exists(second), false)
   },
 
   'HEAD gets the headers of GET and no body, and its write is kept': async ({ visitor }) => {
@@ -103,13 +104,16 @@ export const storing: Claims = {
     assert.deepEqual((await alice.get('/read')).json(), { a: '1' })
   },
 
-  'a redirect is never faster than its data: 200 followed at once, none stale': async ({ engine, visitor }) => {
-    if (!engine.synchronous) engine.delay = 50
+  [`a redirect is never faster than its data: ${thousands(redirects)} followed at once, none stale`]: async ({
+    control,
+    visitor,
+  }) => {
+    await control.store({ delay: 50 })
     const stale = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const one = visitor()
         let behind = 0
-        for (let n = 0; n < 10; n++) {
+        for (let n = 0; n < redirects / 20; n++) {
           const page = await one.follow(`/redirect?n=${n}`)
           if (page.json().n !== String(n)) behind++
         }
@@ -121,4 +125,4 @@ export const storing: Claims = {
       0,
     )
   },
-}
+})

@@ -1,16 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '../core/session-types.js'
 import { type App, appOf, type Reply, type Routes, type Visit } from './app.js'
+import { cookiePages, formPages, userPages } from './contract-pages-features.js'
+import type { Made } from './control.js'
 import type { Gates } from './gates.js'
-import type { Made } from './trial.js'
 
-const BLOCK = Buffer.alloc(64 * 1024, 'x')
+const text = new TextEncoder()
+const BLOCK = text.encode('x'.repeat(64 * 1024))
 /** The bytes of the long answer. */
 export const LONG = 50 * 1024 * 1024
 
 /** The pages that the claims of the adapter contract visit. */
 export function contractPages(gates: Gates, made: Made): App {
-  const routes: Routes = {
+  return appOf({ ...sessionPages(gates), ...streamingPages(gates, made), ...formPages, ...userPages, ...cookiePages })
+}
+
+function sessionPages(gates: Gates): Routes {
+  return {
     '/plain': () => 'plain',
     '/read': withSession((session) => JSON.stringify(Object.fromEntries(session))),
     '/write': withSession((session, { query }) => {
@@ -36,7 +42,8 @@ export function contractPages(gates: Gates, made: Made): App {
     }),
     '/redirect': withSession((session, { query }) => {
       session.set('n', query.get('n'))
-      return { status: 302, headers: { Location: '/read' }, body: 'the answer of the handler' }
+      const status = Number(query.get('status') ?? 302)
+      return { status, headers: { Location: '/read' }, body: 'the answer of the handler' }
     }),
     '/public': withSession((session) => {
       session.set('at', 'public')
@@ -97,6 +104,21 @@ export function contractPages(gates: Gates, made: Made): App {
       await session.cycleKey()
       return fail(session)
     },
+    '/unhandled': () => {
+      void Promise.reject(new Error('left alone, as it was asked to be'))
+      return 'page'
+    },
+    '/kept': async (visit) => {
+      const session = await visit.session()
+      const kept = (await visit.kept?.()) as Session
+      kept.set('by', 'the framework')
+      return String(kept === session && session.get('by') === 'the framework')
+    },
+  }
+}
+
+function streamingPages(gates: Gates, made: Made): Routes {
+  return {
     '/events': withSession((session) => {
       session.set('listens', true)
       return { headers: { 'Content-Type': 'text/event-stream' }, body: events(gates) }
@@ -105,11 +127,14 @@ export function contractPages(gates: Gates, made: Made): App {
       session.set('downloads', true)
       return { headers: { 'Content-Type': 'application/octet-stream' }, body: long(made) }
     }),
+    '/late': withSession((session) => {
+      session.set('at', 'first')
+      return { headers: { 'Content-Type': 'text/plain' }, body: late(session) }
+    }),
   }
-  return appOf(routes)
 }
 
-function withSession(page: (session: Session, visit: Visit) => Reply | Promise<Reply>): Routes[string] {
+export function withSession(page: (session: Session, visit: Visit) => Reply | Promise<Reply>): Routes[string] {
   return (visit) => {
     const session = visit.session()
     return session instanceof Promise ? session.then((loaded) => page(loaded, visit)) : page(session, visit)
@@ -130,17 +155,28 @@ async function think({ query }: Visit): Promise<void> {
 async function* events(gates: Gates): AsyncGenerator<Uint8Array> {
   for (const name of ['one', 'two']) {
     await gates.pass(name)
-    yield Buffer.from(`data: ${name}\n\n`)
+    yield text.encode(`data: ${name}\n\n`)
   }
 }
 
 async function* long(made: Made): AsyncGenerator<Uint8Array> {
   try {
     while (made.bytes < LONG) {
-      yield BLOCK
+      // Each its own: a stream of Fetch may take the bytes over.
+      yield BLOCK.slice()
       made.bytes += BLOCK.length
     }
   } finally {
     made.ended = true
+  }
+}
+
+async function* late(session: Session): AsyncGenerator<Uint8Array> {
+  yield text.encode('head ')
+  try {
+    session.set('at', 'last')
+    yield text.encode('changed')
+  } catch (error) {
+    yield text.encode((error as { code: string }).code)
   }
 }

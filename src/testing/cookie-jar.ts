@@ -44,6 +44,11 @@ export class CookieJar {
     for (const [id, kept] of this.#kept) if (kept.name === name) this.#kept.delete(id)
   }
 
+  /** Forgets all cookies. */
+  clear(): void {
+    this.#kept.clear()
+  }
+
   /** The Cookie header of a request to this path; empty if there is none to send. */
   header(path = '/'): string {
     return this.#for(path)

@@ -1,41 +1,33 @@
-/** Places where a page waits until a test lets it go on, so that what happens at once is decided by the test. */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** How often those who wait look whether they may go on, in milliseconds. */
+const LOOK = 2
+
+/**
+ * Places where a page waits until a test lets it go on, so that what happens at once is decided by the test. Who waits looks again and
+ * again: workerd ends a request that waits for nothing but another one.
+ */
 export class Gates {
-  readonly #gates = new Map<string, Gate>()
+  readonly #arrived = new Set<string>()
+  readonly #open = new Set<string>()
+  #allOpen = false
 
   /** For the page: waits at this gate. */
   async pass(name: string): Promise<void> {
-    const gate = this.#gate(name)
-    gate.arrive()
-    await gate.opened
+    this.#arrived.add(name)
+    while (!this.#allOpen && !this.#open.has(name)) await sleep(LOOK)
   }
 
   /** For the test: resolves when somebody waits at this gate. */
-  arrival(name: string): Promise<void> {
-    return this.#gate(name).arrived
+  async arrival(name: string): Promise<void> {
+    while (!this.#allOpen && !this.#arrived.has(name)) await sleep(LOOK)
   }
 
   open(name: string): void {
-    this.#gate(name).open()
+    this.#open.add(name)
   }
 
   openAll(): void {
-    for (const gate of this.#gates.values()) gate.open()
+    this.#allOpen = true
   }
-
-  #gate(name: string): Gate {
-    const gate = this.#gates.get(name) ?? new Gate()
-    this.#gates.set(name, gate)
-    return gate
-  }
-}
-
-class Gate {
-  arrive: () => void = () => undefined
-  open: () => void = () => undefined
-  readonly arrived = new Promise<void>((resolve) => {
-    this.arrive = resolve
-  })
-  readonly opened = new Promise<void>((resolve) => {
-    this.open = resolve
-  })
 }

@@ -1,10 +1,7 @@
-import type { SessionEngine } from '../core/types.js'
-import { memoryEngine } from '../engines/memory.js'
-import type { ContractOptions } from './adapter-contract.js'
-import type { App } from './app.js'
-import { answering, dropping } from './claims-node.js'
-import { nodePages } from './node-pages.js'
-import { type ContractCase, casesOf, type Pace, type Start } from './trial.js'
+import { type ContractOptions, trialOptions } from './adapter-contract.js'
+import { answering, draining, dropping, wording } from './claims-node.js'
+import { type ContractCase, casesOf, type TrialOptions } from './trial.js'
+import { localVenue, type Start } from './venue.js'
 
 /**
  * What an adapter must hold besides, where pages answer with Node's own `ServerResponse`: every way to write a head, a body and
@@ -22,14 +19,13 @@ import { type ContractCase, casesOf, type Pace, type Start } from './trial.js'
  * ```
  */
 export function nodeContract(start: Start, options: ContractOptions = {}): readonly ContractCase[] {
-  const engine = options.engine ?? ((): SessionEngine => memoryEngine())
-  const app: (...given: Parameters<typeof nodePages>) => App = (gates, made) => ({
-    node: nodePages(gates, made),
-    fetch: () => new Response('these pages answer with a ServerResponse', { status: 501 }),
-  })
-  const on = (pace: Pace) => ({ start, engine, app, pace })
+  return nodeCases({ ...trialOptions(options), pages: 'node', venue: localVenue(start, options.engine) })
+}
+
+export function nodeCases(options: TrialOptions): readonly ContractCase[] {
   return (['at once', 'slow'] as const).flatMap((pace) => [
-    ...casesOf(answering, on(pace)),
-    ...casesOf(dropping, on(pace)),
+    ...casesOf(answering, pace, options),
+    ...casesOf(dropping, pace, options),
+    ...(options.protocol === 'h2' ? [] : [...casesOf(wording, pace, options), ...casesOf(draining, pace, options)]),
   ])
 }

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { App } from './app.js'
 import { LONG } from './contract-pages.js'
+import type { Made } from './control.js'
 import type { Gates } from './gates.js'
-import type { Made } from './trial.js'
 
 type Page = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 

@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict'
-import type { Site } from '../core/site.js'
-import type { SessionEngine } from '../core/types.js'
-import { sojourn } from '../sojourn.js'
-import type { App } from './app.js'
-import { Client } from './client.js'
-import { Gates } from './gates.js'
-import { type WatchedEngine, watched } from './watched-engine.js'
-
-/** A server under test, wherever it comes from. */
-export interface Running {
-  /** `http://127.0.0.1:<port>` */
-  readonly origin: string
-  close(): Promise<void>
-}
-
-/** Serves an app through the adapter under test. */
-export type Start = (site: Site, app: App) => Promise<Running>
+import type { Client } from './client.js'
+import { ContractClient } from './contract-client.js'
+import type { Control, Pace, PageSet } from './control.js'
+import type { Counts } from './counts.js'
+import { Http2Client } from './http2-client.js'
+import type { Venue } from './venue.js'
 
 /** One claim of a contract, for any test runner: `test(name, run)`. */
 export interface ContractCase {
@@ -23,76 +12,53 @@ export interface ContractCase {
   readonly run: () => Promise<void>
 }
 
-/** What a claim is tried on: a site of its own behind a server of its own. */
+/** What a claim is tried on: a site of its own, behind a server. */
 export interface Trial {
-  readonly site: Site
-  readonly engine: WatchedEngine
+  readonly control: Control
   readonly origin: string
-  readonly gates: Gates
-  /** What the long answer of this trial made so far. */
-  readonly made: Made
+  readonly pace: Pace
   /** Somebody with no cookies yet. */
   visitor(): Client
-}
-
-/** How far a page came that streams a long answer. */
-export interface Made {
-  bytes: number
-  ended: boolean
 }
 
 /** Claims, each with what shows it. */
 export type Claims = Readonly<Record<string, (trial: Trial) => Promise<void>>>
 
-/** How the engine of a trial is: `at once` as it comes, `slow` as if it were across a network. */
-export type Pace = 'at once' | 'slow'
+/** What visitors speak. `h2` is HTTP/2 without encryption. */
+export type Protocol = 'http/1.1' | 'h2'
 
 export interface TrialOptions {
-  readonly start: Start
-  readonly engine: () => SessionEngine
-  readonly app: (gates: Gates, made: Made) => App
-  readonly pace: Pace
+  readonly venue: Venue
+  readonly pages: PageSet
+  readonly protocol: Protocol
+  readonly counts: Counts
+  readonly varies: readonly string[]
 }
 
-/** Milliseconds an operation of a slow engine takes. */
-const SLOW = 2
-
-export function casesOf(claims: Claims, options: TrialOptions): readonly ContractCase[] {
+export function casesOf(claims: Claims, pace: Pace, options: TrialOptions): readonly ContractCase[] {
   return Object.entries(claims).map(([claim, show]) => ({
-    name: `${claim} (${options.pace === 'slow' ? 'a slow store' : 'a store that answers at once'})`,
-    run: () => attempt(options, show),
+    name: `${claim} (${pace === 'slow' ? 'a slow store' : 'a store that answers at once'})`,
+    run: () => attempt(show, pace, options),
   }))
 }
 
-async function attempt({ start, engine: make, app, pace }: TrialOptions, show: Claims[string]): Promise<void> {
-  const engine = watched(make(), pace === 'slow' ? { delay: SLOW } : {})
-  const site = sojourn({
-    secretKey: 'a secret of the contract, of more than fifty characters',
-    databases: { default: 'sqlite::memory:' },
-    sessionEngine: engine,
-  })
-  // Claims make requests fail; nobody wants to read of it.
-  site.on('request_failed', () => undefined)
-  const gates = new Gates()
-  const made = { bytes: 0, ended: false }
+async function attempt(
+  show: Claims[string],
+  pace: Pace,
+  { venue, pages, protocol, varies }: TrialOptions,
+): Promise<void> {
+  const { control, origin, close } = await venue.begin(pace, pages)
   const visitors: Client[] = []
-  const unhandled: unknown[] = []
-  const noticed = (reason: unknown): unknown => unhandled.push(reason)
-  process.on('unhandledRejection', noticed)
-  const running = await start(site, app(gates, made))
+  const visitor = (): Client => {
+    const client = protocol === 'h2' ? new Http2Client(origin) : new ContractClient(origin, varies)
+    visitors.push(client)
+    return client
+  }
   try {
-    const visitor = (): Client => {
-      const client = new Client(running.origin)
-      visitors.push(client)
-      return client
-    }
-    await show({ site, engine, gates, made, origin: running.origin, visitor })
-    assert.deepEqual(unhandled, [], 'a rejection was left unhandled')
+    await show({ control, origin, pace, visitor })
+    assert.deepEqual(await control.unhandled(), [], 'a rejection was left unhandled')
   } finally {
-    process.off('unhandledRejection', noticed)
-    gates.openAll()
     for (const client of visitors) client.close()
-    await running.close()
-    await site.close()
+    await close()
   }
 }

@@ -56,6 +56,7 @@ class Watched implements WatchedEngine {
   hang: Watching['hang']
   readonly consistency?: SessionEngine['consistency']
   readonly users?: SessionEngine['users']
+  readonly links?: SessionEngine['links']
   readonly touch?: SessionEngine['touch']
   readonly clearExpired?: SessionEngine['clearExpired']
   readonly #engine: SessionEngine
@@ -67,6 +68,7 @@ class Watched implements WatchedEngine {
     if (engine.stateless !== undefined) this.stateless = engine.stateless
     if (engine.consistency !== undefined) this.consistency = engine.consistency
     if (engine.users !== undefined) this.users = engine.users
+    if (engine.links !== undefined) this.links = engine.links
     Object.assign(this, { delay, fail, hang })
     // A site asks whether these are there.
     if (engine.touch) this.touch = (key, expires) => this.#ask('touch', () => engine.touch?.(key, expires) ?? 'missing')

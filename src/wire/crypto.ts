@@ -1,7 +1,5 @@
-import { createHash, createHmac, randomFillSync, timingSafeEqual } from 'node:crypto'
-
-/** The hashes that Django's signers are used with. SHA-256 is the default everywhere. */
-export type Algorithm = 'sha1' | 'sha256' | 'sha512'
+import { createHash, createHmac, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
+import type { Algorithm } from './algorithm.js'
 
 /**
  * The HMAC key that `django.utils.crypto.salted_hmac` makes out of a salt and a secret: `hash(salt || secret)`. It
@@ -29,6 +27,16 @@ export function saltedHmac(
   algorithm: Algorithm = 'sha256',
 ): Buffer {
   return hmac(derivedKey(salt, secret, algorithm), value, algorithm)
+}
+
+/** SHA-256 of a text's UTF-8 bytes. */
+export function sha256(text: string, encoding: 'hex' | 'base64url' = 'hex'): string {
+  return createHash('sha256').update(text).digest(encoding)
+}
+
+/** So many random bytes as URL-safe base64: 32 of them are 43 characters. */
+export function randomToken(bytes = 32): string {
+  return randomBytes(bytes).toString('base64url')
 }
 
 /**

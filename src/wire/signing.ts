@@ -1,7 +1,8 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 import { BadSignature, ImproperlyConfigured, SignatureExpired } from '../errors.js'
+import type { Algorithm } from './algorithm.js'
 import { decode62, encode62 } from './base.js'
-import { type Algorithm, base64url, constantTimeEqual, derivedKey, fromBase64url, hmacText } from './crypto.js'
+import { base64url, constantTimeEqual, derivedKey, fromBase64url, hmacText } from './crypto.js'
 import { encodeJson, parseJson } from './json.js'
 import { asciiJson } from './json-string.js'
 

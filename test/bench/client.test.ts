@@ -38,6 +38,10 @@ test('the cookies of an answer are taken without their attributes', async () => 
   expect(cookiesOf(await ask(`${HEAD}john_doe`))).toBe('a=1; b=2')
 })
 
+test('of cookies of one name the last one is taken', async () => {
+  expect(cookiesOf(await ask(`${HEAD.replace('a=1', 'b=1')}john_doe`))).toBe('b=2')
+})
+
 test('a server that goes away is an error', async () => {
   const server = createServer((socket) => socket.once('data', () => socket.destroy()))
   server.listen(0, '127.0.0.1')

@@ -33,6 +33,21 @@ test('a value is there until its very end, and nobody’s afterwards', () => {
   expect(cache.has('key')).toBe(true)
 })
 
+test('full of what is alive, it looks at a hundred values for each that is added, and not at all of them', () => {
+  const clock = testClock()
+  const cache = locmem({ max: 500, clock })
+  for (let i = 0; i < 498; i++) cache.add(`alive ${i}`, value, clock() + 60_000)
+  cache.add('ended', value, clock() + 1000)
+  cache.add('ended too', value, clock() + 1000)
+  clock.turn(2)
+  const alive = (): number => Array.from({ length: 498 }, (_, i) => cache.has(`alive ${i}`)).filter(Boolean).length
+  for (let i = 0; i < 4; i++) cache.add(`new ${i}`, value, clock() + 60_000)
+  expect(alive()).toBe(494)
+  // The fifth hundred holds what is past its end: that goes, and makes room for two.
+  for (let i = 4; i < 6; i++) cache.add(`new ${i}`, value, clock() + 60_000)
+  expect(alive()).toBe(494)
+})
+
 test('is bounded: what was saved longest ago goes, what is past its end before it', () => {
   const clock = testClock()
   const cache = locmem({ max: 3, clock })

@@ -23,6 +23,7 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 afterEach(async () => {
   await Promise.all(closing.splice(0).map((close) => close()))
+  await admin('FLUSHALL')
 })
 
 const HOUR = 3_600_000
@@ -449,10 +450,11 @@ describe('replicas', () => {
     await admin('CONFIG', 'SET', 'repl-diskless-sync-delay', '0')
     await using replica = await startRedis({ settings: { replicaof: `127.0.0.1 ${server.port}` } })
     await vi.waitFor(async () => expect(await admin('WAIT', '1', '100')).toBe(1), { timeout: 10_000 })
+    const patient = byUrl(server.url, { waitReplicas: 1, waitTimeout: 900 })
     const cache = byUrl(server.url, { waitReplicas: 1 })
-    const { version } = (await cache.add('k', bytes('1'), later())) as Stored
+    const { version } = (await patient.add('k', bytes('1'), later())) as Stored
     expect(await redisCommands(replica.url, (command) => command('GET', 'k'))).toBe('1')
-    expect(await cache.replace('k', bytes('2'), later(), version)).toMatchObject({ version: expect.anything() })
+    expect(await patient.replace('k', bytes('2'), later(), version)).toMatchObject({ version: expect.anything() })
     replica.pause()
     try {
       await expect(cache.replace('k', bytes('3'), later(), Buffer.from('2'))).rejects.toThrow(
@@ -465,7 +467,6 @@ describe('replicas', () => {
     } finally {
       replica.resume()
     }
-    await cache.delete('k')
   })
 
   test('waitReplicas is refused where WAIT might ask another connection', () => {

@@ -36,7 +36,14 @@ test.each(['--database', 'DATABASE_URL'])('migrate makes the tables in the datab
   const given = way === '--database' ? await sojourn(['migrate', way, url]) : await sojourn(['migrate'], { [way]: url })
   expect(given).toMatchObject({ code: 0, err: '' })
   const made = tables(path)
-  expect(made).toEqual(['auth_user', 'django_session', 'sojourn_cutoff', 'sojourn_session'])
+  expect(made).toEqual([
+    'auth_user',
+    'django_session',
+    'sojourn_cutoff',
+    'sojourn_member',
+    'sojourn_record',
+    'sojourn_session',
+  ])
   for (const table of made) expect(given.out).toContain(table)
   expect(given.out).toContain(`are in ${url}.`)
 })

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import compression from 'compression'
-import express, { type RequestHandler } from 'express'
+import cookieSession from 'cookie-session'
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
+import expressSession from 'express-session'
 import express4 from 'express4'
 import type { Site } from 'sojourn'
 import { sojourn } from 'sojourn'
@@ -21,6 +23,18 @@ beforeAll(() => {
   writeFileSync(join(folder, 'page.txt'), PAGE)
 })
 afterAll(() => rmSync(folder, { recursive: true }))
+
+const OPTIONS = { secret: 'a secret', resave: false, saveUninitialized: false }
+const SETTINGS = {
+  secretKey: 'a secret of the tests, of more than fifty characters in all',
+  middleware: ['sessions'],
+  sessionEngine: 'memory',
+} as const
+const theirs = (): RequestHandler => cookieSession({ keys: ['a key'], name: 'theirs', maxAge: 1000 }) as RequestHandler
+const without: RequestHandler = (request, _response, next) => {
+  request.session = null as never
+  next()
+}
 
 describe.each([
   ['Express 4', express4 as unknown as typeof express],
@@ -191,6 +205,25 @@ describe.each([
       expect(response.headers['x-page']).toBeUndefined()
     })
 
+    test('it does so too where the page writes its head by itself', async () => {
+      const app = make()
+      app.use(sessions())
+      app.get('/', (request, response) => {
+        request.session.a = 1
+        response.writeHead(201, { 'X-Page': 'yes' })
+        response.end('the answer of the handler')
+      })
+      app.use(
+        ((error, _request, response, _next) =>
+          void response.send(`sorry: ${error.code}`)) satisfies express.ErrorRequestHandler,
+      )
+      engine.fail = ['create']
+      await open(app as RequestHandler)
+      const response = await visitor.get('/')
+      expect([response.status, response.text]).toEqual([503, 'sorry: store_unavailable'])
+      expect(response.headers['x-page']).toBeUndefined()
+    })
+
     test('an error page that sets no status does not make a success of a save that failed', async () => {
       const app = make()
       app.use(sessions())
@@ -231,6 +264,54 @@ describe.each([
         visitor.close()
         await served.close()
       }
+    })
+
+    test.each<[string, () => RequestHandler[]]>([
+      ['express-session before', () => [expressSession(OPTIONS) as RequestHandler, sessions()]],
+      ['cookie-session before', () => [theirs(), sessions()]],
+      ['cookie-session behind', () => [sessions(), theirs()]],
+      ['a page that sets it to null', () => [sessions(), without]],
+    ])('of another library’s session it says so: %s', async (_, mounted) => {
+      const errors: unknown[] = []
+      const app = make()
+      for (const each of mounted()) app.use(each)
+      app.use((request, response) => {
+        if (request.session) request.session.a = 1
+        response.send('the page')
+      })
+      app.use(((error, _request, response, _next) => {
+        errors.push(error)
+        response.status(error.status).send('sorry')
+      }) as ErrorRequestHandler)
+      served = await serve(app)
+      visitor = new Client(served.origin)
+      const response = await visitor.get('/')
+      expect([response.status, response.text]).toEqual([500, 'sorry'])
+      expect(errors).toMatchObject([
+        { code: 'improperly_configured', message: expect.stringContaining('express-session') },
+      ])
+      expect(engine.asked).toEqual([])
+    })
+
+    test('express-session behind it leaves the session alone, as does another site', async () => {
+      const other = sojournForExpress({ ...SETTINGS, sessionCookieName: 'other' })
+      await open(
+        sessions(),
+        expressSession(OPTIONS) as RequestHandler,
+        (request, response, next) => {
+          request.session.a = 1
+          if (request.path === '/two') other(request, response, next)
+          else response.send('the page')
+        },
+        (request, response) => {
+          request.session.b = 1
+          response.send('the page')
+        },
+      )
+      expect((await visitor.get('/')).setCookies.map((line) => line.split('=')[0])).toEqual(['sessionid'])
+      const both = await visitor.get('/two')
+      expect([both.status, both.setCookies.length]).toEqual([200, 2])
+      await other.site.close()
     })
 
     test('mounted twice, in a router and in an app below: one scope, one cookie, one save', async () => {

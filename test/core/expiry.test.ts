@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { stateOf } from '../../src/core/dictionary.js'
 import { EXPIRY_KEY, expiryAge, expiryMoment, storedExpiry } from '../../src/core/expiry.js'
 import { SessionValueError } from '../../src/errors.js'
 import { testClock } from '../../src/testing/clock.js'
@@ -146,5 +147,47 @@ describe('sessionAbsoluteAge', () => {
     expect(site.sessions.open(session.sessionKey)['a']).toBe(1)
     clock.turn(1)
     expect(site.sessions.open(session.sessionKey)['a']).toBeUndefined()
+  })
+})
+
+describe('an end of its own', () => {
+  const clock = testClock(START)
+  const end = Date.parse(START) / 1000 + 600
+
+  test.each([
+    ['alone', null, 600],
+    ['before that of the setting', 3600, 600],
+    ['behind that of the setting', 300, 300],
+  ])('%s', async (_, sessionAbsoluteAge, age) => {
+    const site = bareSite({ clock, sessionAbsoluteAge })
+    const session = site.sessions.open()
+    stateOf(session).endAt(end)
+    await session.save()
+    expect(session.getExpiryAge()).toBe(age)
+    const loaded = await site.engine.load(session.sessionKey as string)
+    expect(loaded?.expires?.()).toBe(Date.parse(START) + age * 1000)
+    expect(JSON.parse(loaded?.cells.get(EXPIRY_KEY) ?? 'null')).toContain(age === 600 ? '00:10:00' : '00:05:00')
+  })
+
+  test.each([0, 86_400, null])('is not put off by setExpiry(%j)', async (value) => {
+    const site = bareSite({ clock })
+    const session = site.sessions.open()
+    stateOf(session).endAt(end)
+    await session.save()
+    session.setExpiry(value)
+    await session.save()
+    const loaded = await site.engine.load(session.sessionKey as string)
+    expect(loaded?.expires?.()).toBe(end * 1000)
+    expect(session.getExpireAtBrowserClose()).toBe(value === 0)
+  })
+
+  test('a shorter one of its owner’s counts, and stays when the end is moved', async () => {
+    const site = bareSite({ clock })
+    const session = site.sessions.open()
+    session.setExpiry(60)
+    stateOf(session).endAt(end)
+    stateOf(session).endAt(end + 600)
+    await session.save()
+    expect(session.getExpiryAge()).toBe(60)
   })
 })

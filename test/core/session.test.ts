@@ -4,7 +4,7 @@ import { RESERVED_NAMES, stateOf } from '../../src/core/dictionary.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { Site } from '../../src/core/site.js'
 import type { Cells } from '../../src/core/types.js'
-import { ReservedName, SessionValueError } from '../../src/errors.js'
+import { ImproperlyConfigured, ReservedName, SessionValueError } from '../../src/errors.js'
 import { bareSite, SECRET } from '../support/sites.js'
 
 const KEY = 'k'.repeat(32)
@@ -193,6 +193,22 @@ describe('names of the session itself', () => {
       session[name] = 'x'
     }).toThrow(ReservedName)
   })
+
+  test('a callback given to save, as express-session takes one, is refused at once with what to do instead', () => {
+    const session = stored({ a: '1' }) as unknown as Record<string, (callback: () => void) => unknown>
+    expect(() => session.save?.(() => undefined)).toThrow(ImproperlyConfigured)
+    expect(() => session.save?.(() => undefined)).toThrow('await session.save()')
+  })
+
+  test.each(['regenerate', 'destroy', 'reload', 'touch', 'cookie', 'id'])(
+    'the name %s of express-session is one of data, and absent until it is set',
+    (name) => {
+      const session = stored({ a: '1' })
+      expect([session[name], name in session]).toEqual([undefined, false])
+      session[name] = 1
+      expect(session[name]).toBe(1)
+    },
+  )
 
   test('data under such a name are reached by get and set', () => {
     const session = bareSite().sessions.open()

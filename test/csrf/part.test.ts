@@ -421,22 +421,6 @@ describe("csrfMode 'report-only'", () => {
     expect(codes).toEqual([])
   })
 
-  test('takes no body from the page, and looks at one that was parsed', async () => {
-    const site = csrfSite({ csrfMode: 'report-only' })
-    const codes: string[] = []
-    site.on('csrf_failed', ({ code }) => codes.push(code))
-    const looked: boolean[] = []
-    for (const hasForm of [false, true]) {
-      const head = {
-        ...requestHead({ host: HOST, cookie: `csrftoken=${secret}` }, { method: 'POST' }),
-        hasForm: () => hasForm,
-        formField: () => void looked.push(hasForm),
-      }
-      expect(await Scope.open(site, {}, head).begin()).toBeUndefined()
-    }
-    expect([looked, codes]).toEqual([[true], ['no_token']])
-  })
-
   test('a refusal tells that it is one', async () => {
     const site = csrfSite()
     const told: unknown[] = []

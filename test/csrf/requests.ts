@@ -8,6 +8,7 @@ import { CSRF_ALPHABET } from '../../src/csrf/token.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { watched } from '../../src/testing/watched-engine.js'
 import { randomString } from '../../src/wire/crypto.js'
+import { groupOf } from '../../src/wire/link-names.js'
 import { type RecordedHead, requestHead, responseHead, SECRET } from '../support/sites.js'
 
 export const HOST = 'shop.example.com'
@@ -24,6 +25,7 @@ export function csrfSite(input: SettingsInput = {}, engine?: SessionEngine): Sit
     engine: engine ?? memoryEngine({ clock: settings.clock }),
     parts: [csrfPart(settings)],
     random: randomString,
+    groupOf,
     close: () => undefined,
   })
 }

@@ -233,7 +233,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
       await admin.query('CREATE TABLE changing (id integer)')
       later(0, () => admin.query('DROP TABLE changing'))
       const database = byUrl()
-      const select = database.prepare('SELECT changing.*, pg_sleep(0.02) FROM changing')
+      const select = database.prepare('SELECT changing.*, pg_sleep(0.1) FROM changing')
       const onAll = (): Promise<unknown[]> => Promise.all(Array.from({ length: 10 }, () => select.get()))
       await onAll()
       await onAll()
@@ -243,7 +243,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
         "SELECT array_agg(name) AS names, pg_sleep(0.05) FROM pg_prepared_statements WHERE statement ~ '^SELECT changing'",
       )
       const held = await Promise.all(Array.from({ length: 10 }, () => names.get()))
-      expect([...new Set(held.flatMap((row) => row?.['names'] as string[]))].sort()).toEqual([
+      expect([...new Set(held.flatMap((row) => (row?.['names'] as string[] | null) ?? []))].sort()).toEqual([
         expect.stringMatching(/^sojourn_[0-9a-f]{24}$/),
         expect.stringMatching(/^sojourn_[0-9a-f]{24}_1$/),
       ])
@@ -273,7 +273,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
         const statement = database.prepare(sleep)
         return (await Promise.all(Array.from({ length: count }, () => statement.get('application_name')))).at(-1)
       }
-      await many(ten, 40)
+      // More than there are connections, and no more than get one in time on a machine that is busy.
+      await many(ten, 20)
       expect(await backends()).toBe(before + 10)
       expect(await many(three, 9)).toMatchObject({ name: 'three' })
       expect(await backends()).toBe(before + 13)

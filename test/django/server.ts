@@ -23,6 +23,8 @@ export interface DjangoOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   /** A Debian suite for another Django than the newest to be had. */
   readonly suite?: Suite
+  /** A folder of more Python modules. */
+  readonly modules?: string
 }
 
 /** A Django that runs. `await using` stops it at the end of the block. */
@@ -57,7 +59,8 @@ export async function startDjango(options: DjangoOptions): Promise<Django> {
   const { database = join(folder, 'db.sqlite3'), secretKey, settings = {} } = options
   const nonce = randomUUID()
   const given = { ...databaseFor(database, folder), folder, nonce, secretKey, settings }
-  const env = environment(home, folder, JSON.stringify(given))
+  const paths = [project, options.modules, home.pythonPath].filter((path) => path !== undefined && path !== '')
+  const env = environment(home, folder, paths.join(':'), JSON.stringify(given))
   const server = spawn(home.python, [join(project, 'serve.py')], { cwd: folder, env, stdio: 'pipe' })
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> =>
@@ -119,13 +122,13 @@ function databaseFor(database: string, folder: string): { readonly database: obj
 }
 
 /** Only what Python needs, so that no setting of the developer's shell reaches the tests. */
-function environment(home: DjangoHome, folder: string, given: string): NodeJS.ProcessEnv {
+function environment(home: DjangoHome, folder: string, pythonPath: string, given: string): NodeJS.ProcessEnv {
   return {
     PATH: process.env['PATH'],
     HOME: folder,
     TMPDIR: folder,
     LC_ALL: 'C.UTF-8',
-    PYTHONPATH: home.pythonPath === '' ? project : `${project}:${home.pythonPath}`,
+    PYTHONPATH: pythonPath,
     PYTHONPYCACHEPREFIX: home.bytecode,
     PYTHONNOUSERSITE: '1',
     DJANGO_SETTINGS_MODULE: 'djangosite.settings',

@@ -18,6 +18,10 @@ describe('the guide', () => {
   test.each([
     ['sessions.md', 10],
     ['own-engine.md', 2],
+    ['from-express-session.md', 3],
+    ['from-iron-session.md', 2],
+    ['testing.md', 0],
+    ['sites-with-django.md', 1],
   ])('%s has more than %i snippets', (page, count) => {
     expect(snippets.filter(({ place }) => place.startsWith(`docs/guide/${page}`)).length).toBeGreaterThan(count)
   })

@@ -93,7 +93,7 @@ function loggedByComments(code: string): readonly string[] {
 }
 
 /** One visitor makes all the requests, in their order. */
-async function visit(origin: string, tries: readonly Try[]): Promise<void> {
+export async function visit(origin: string, tries: readonly Try[]): Promise<void> {
   const visitor = new Client(origin)
   try {
     for (const { method, path, fields, status, contains } of tries) {

@@ -40,7 +40,7 @@ export function guideSnippets(root: string = repositoryRoot): readonly Snippet[]
 }
 
 /** The comments that stand right above a fence, in order: `<!-- try: POST /path a=1 b=2 -> 302 contains /next -->`. */
-function triesAbove(lines: readonly string[], { file, line }: CodeBlock): readonly Try[] {
+export function triesAbove(lines: readonly string[], { file, line }: CodeBlock): readonly Try[] {
   const tries: Try[] = []
   // `line` counts from 1 and is the first of the code, so the fence is at index `line - 2`.
   for (let at = line - 3; lines[at]?.trim().startsWith('<!-- try:'); at -= 1) {

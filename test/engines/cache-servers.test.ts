@@ -12,47 +12,9 @@ import { cachedDbEngine } from '../../src/engines/cached-db.js'
 import { type TestClock, testClock } from '../../src/testing/clock.js'
 import { engineContract } from '../../src/testing/engine-contract.js'
 import type { EngineUnderTest } from '../../src/testing/engine-trial.js'
+import { Aging } from '../support/aging.js'
 import { missingServer, startMemcached, startRedis, type TestServer } from '../support/servers/index.js'
 import { sqliteEngine } from '../support/sites.js'
-
-/** A cache whose server keeps ends by its own clock: after the test's clock was turned, what is left of everything is shortened as much. */
-class Aging {
-  readonly #ends = new Map<string, number>()
-  readonly #clock: TestClock
-
-  constructor(clock: TestClock) {
-    this.#clock = clock
-  }
-
-  /** Remembers the ends that were given. */
-  watch(cache: Cache): Cache {
-    const note = (key: string, end: number): void => void this.#ends.set(key, end)
-    return new Proxy(cache, {
-      get: (target, name) => {
-        if (name === 'add' || name === 'replace') {
-          return (key: string, value: Uint8Array, end: number, expected?: unknown) => {
-            note(key, end)
-            return name === 'add' ? target.add(key, value, end) : target.replace(key, value, end, expected)
-          }
-        }
-        if (name === 'touch') {
-          return (key: string, end: number) => {
-            note(key, end)
-            return target.touch(key, end)
-          }
-        }
-        const own = target[name as keyof Cache] as unknown
-        return typeof own === 'function' ? own.bind(target) : own
-      },
-    })
-  }
-
-  /** Gives every key anew what is left of it. */
-  async turn(seconds: number, cache: Cache): Promise<void> {
-    this.#clock.turn(seconds)
-    await Promise.all([...this.#ends].map(([key, end]) => cache.touch(key, end)))
-  }
-}
 
 const CODECS: Readonly<Record<string, () => Codec<Uint8Array>>> = {
   pickles: () => pickleCodec({ sessionMaxBytes: 2 ** 21 }),

@@ -106,7 +106,8 @@ for (const [name, count] of Object.entries(COUNTED) as [EngineName, (store: Runn
     /** The commands of one request of a visitor who has a session, once everything is open and prepared. */
     const cost = async (path: string, settings: SettingsInput = {}, withCookie = true): Promise<number> => {
       const { settings: own, close } = await siteSettings(store.address)
-      const site: Site = sojourn({ ...own, ...settings })
+      // How long a busy machine makes a command wait is not counted here.
+      const site: Site = sojourn({ ...own, sessionStoreTimeout: 30, ...settings })
       const served: Served = await serve(
         sojournForNode(site).handle(async (request, response) => {
           const { url = '' } = request

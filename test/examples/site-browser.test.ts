@@ -421,3 +421,29 @@ test('nothing comes from anywhere else, and the policy of the page is never brok
   expect([...asked]).toEqual([site.origin])
   expect(said).toEqual([])
 })
+
+test('whoever logs in on one of the three sites is known on the others, and logs out of all', async (context) => {
+  const page = await visitor(context)
+  const { port } = new URL(site.origin)
+  const other = (name: string): string => `http://${name}.localhost:${port}/`
+  const visit = async (name: string): Promise<string> => {
+    await page.evaluate(`location.href = ${JSON.stringify(other(name))}`)
+    await page.waitForURL(other(name))
+    return page.locator('#who').innerText()
+  }
+  await page.goto('/')
+  expect(await visit('news')).toMatch(/does not know you/)
+  // From a neighbour by the shop's login page and back: a form whose answer leads to another host.
+  await page.click('#login')
+  await page.getByLabel('User name').fill(ada.username)
+  await page.getByLabel('Password').fill(ada.password)
+  await page.getByRole('main').getByRole('button', { name: 'Log in' }).click()
+  await page.waitForURL(other('news'))
+  expect(await page.locator('#who').innerText()).toBe('You are logged in here as ada.')
+  expect(await visit('maps')).toBe('You are logged in here as ada.')
+  await page.goto('/')
+  await page.click('#everywhere')
+  await page.waitForURL(`${site.origin}/`)
+  expect(await page.locator('#everywhere').count()).toBe(0)
+  for (const name of ['maps', 'news']) expect(await visit(name)).toMatch(/does not know you/)
+})

@@ -9,6 +9,7 @@ import { messagesPart } from '../../src/messages/part.js'
 import { CookieJar } from '../../src/testing/cookie-jar.js'
 import { watched } from '../../src/testing/watched-engine.js'
 import { randomString } from '../../src/wire/crypto.js'
+import { groupOf } from '../../src/wire/link-names.js'
 import { type RecordedHead, requestHead, responseHead, SECRET } from '../support/sites.js'
 
 export const clock = (): number => 1_700_000_000_000
@@ -20,6 +21,7 @@ export function messagesSite(input: SettingsInput = {}, engine?: SessionEngine):
     engine: engine ?? memoryEngine({ clock }),
     parts: [messagesPart(settings)],
     random: randomString,
+    groupOf,
     close: () => undefined,
   })
 }

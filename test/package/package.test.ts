@@ -1,80 +1,33 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { filesUnder, repositoryRoot } from '../../tools/report.js'
-import { readManifest, subpaths } from '../../tools/subpaths.js'
+import { filesUnder } from '../../tools/report.js'
+import { needingPeers } from './needing-peers.js'
+import { Packed, standOn } from './packed.js'
 
-/** The package as npm makes it, installed into an empty project: no peer, no source, no tool of this repository. */
-let folder: string
-let project: string
-let installed: string
+/** Installed into an empty project: no peer, no source, no tool of this repository. */
+let packed: Packed
 
-const inRepository = (path: string): string => join(repositoryRoot, path)
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sojourn-package-'))
-  project = join(folder, 'project')
-  installed = join(project, 'node_modules/sojourn')
-  const made = join(folder, 'made')
-  mkdirSync(made)
-  mkdirSync(project)
-  for (const paper of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'])
-    cpSync(inRepository(paper), join(made, paper))
-  tsc(repositoryRoot, '-p', 'tsconfig.build.json', '--outDir', join(made, 'dist'))
-  npm(made, 'pack', '--ignore-scripts', '--pack-destination', folder)
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) as string
-  writeFileSync(join(project, 'package.json'), '{ "private": true }')
-  npm(project, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', join(folder, tarball))
+beforeAll(async () => {
+  packed = await Packed.make()
 }, 120_000)
 
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true })
-})
-
-function npm(cwd: string, ...args: string[]): void {
-  execFileSync('npm', args, { cwd, stdio: 'pipe' })
-}
-
-function tsc(cwd: string, ...args: string[]): void {
-  const run = spawnSync(inRepository('node_modules/.bin/tsc'), args, { cwd, encoding: 'utf8' })
-  if (run.status !== 0) throw new Error(`tsc ${args.join(' ')}\n${run.stdout}${run.stderr}`)
-}
+afterAll(() => packed.remove())
 
 function node(code: string, type: 'module' | 'commonjs'): string {
-  return execFileSync(process.execPath, [`--input-type=${type}`, '--eval', code], { cwd: project, encoding: 'utf8' })
-}
-
-/** All that can be imported, with the files that each pattern stands for. */
-function specifiers(): readonly string[] {
-  return subpaths(readManifest(installed)).flatMap(({ specifier, script }) => {
-    if (!script.includes('*')) return [specifier]
-    const [start = '', end = ''] = script.split('*')
-    return filesUnder(installed, start, (name) => name.endsWith(end)).map((path) =>
-      specifier.replace('*', path.slice(start.length, -end.length)),
-    )
-  })
+  const cwd = packed.project
+  return execFileSync(process.execPath, [`--input-type=${type}`, '--eval', code], { cwd, encoding: 'utf8' })
 }
 
 describe('the installed package', () => {
   test('brings nothing with it', () => {
-    const others = readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'))
+    const others = readdirSync(join(packed.project, 'node_modules')).filter((name) => !name.startsWith('.'))
     expect(others).toEqual(['sojourn'])
   })
 
   test('is imported whole where no peer is installed', () => {
-    const names = specifiers()
+    const names = packed.alone()
     expect(names).toEqual(
       expect.arrayContaining(['sojourn', 'sojourn/express', 'sojourn/engines/db', 'sojourn/databases/sqlite']),
     )
@@ -84,7 +37,7 @@ describe('the installed package', () => {
   })
 
   test('is required whole from CommonJS', () => {
-    const names = specifiers()
+    const names = packed.alone()
     expect(node(`for (const name of ${JSON.stringify(names)}) require(name); console.log('all')`, 'commonjs')).toBe(
       'all\n',
     )
@@ -95,39 +48,58 @@ describe('the installed package', () => {
     expect(node(code, 'module')).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
   })
 
-  test.each(['user.mts', 'user.cts'])('is typed for %s', (file) => {
-    // What a user of TypeScript has installed: the types of Node and of the peers.
-    const types = join(project, 'node_modules/@types')
-    if (!existsSync(types)) symlinkSync(inRepository('node_modules/@types'), types)
-    const names = specifiers()
-    const imports = names.map((name, index) => `import * as m${index} from '${name}'`)
-    const uses = names.map((_, index) => `m${index}`)
-    writeFileSync(
-      join(project, file),
-      [...imports, `export const all: readonly object[] = [${uses.join(', ')}]`, ''].join('\n'),
-    )
-    const options = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext', '--types', 'node']
-    expect(() => tsc(project, ...options, file)).not.toThrow()
-  })
-
-  test('lets whoever imports an adapter alone declare what sessions hold', () => {
-    writeFileSync(
-      join(project, 'declared.mts'),
-      `import { getSession } from 'sojourn/fetch'
-declare module 'sojourn' { interface SessionData { visits: number } }
-const session = await getSession(new Request('http://localhost/'))
-export const visits: number | undefined = session.visits
-// @ts-expect-error a text is no number of visits
-session.visits = 'many'
-`,
-    )
-    const options = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext', '--types', 'node']
-    expect(() => tsc(project, ...options, 'declared.mts')).not.toThrow()
+  // What `"sideEffects": false` promises to bundlers: a module that nothing is used of can be left out.
+  test('changes nothing by being imported: no global, no prototype, no listener, and the process can end', () => {
+    const framed = Object.keys(standOn).map((name) => name.replace('sojourn/', 'dist/adapters/').concat('.js'))
+    const modules = filesUnder(packed.installed, 'dist', (name) => name.endsWith('.js'))
+      .filter((path) => path !== 'dist/cli/main.js' && !framed.includes(path))
+      .map((path) => join(packed.installed, path))
+    expect(modules.length).toBeGreaterThan(100)
+    const probe = join(packed.project, 'probe.mjs')
+    writeFileSync(probe, PROBE)
+    const run = execFileSync(process.execPath, [probe, ...modules], { encoding: 'utf8', timeout: 30_000 })
+    expect(JSON.parse(run)).toEqual([])
   })
 
   test('has a command', () => {
-    expect(existsSync(join(project, 'node_modules/.bin/sojourn'))).toBe(true)
-    const main = readFileSync(join(installed, 'dist/cli/main.js'), 'utf8')
+    expect(existsSync(join(packed.project, 'node_modules/.bin/sojourn'))).toBe(true)
+    const main = readFileSync(join(packed.installed, 'dist/cli/main.js'), 'utf8')
     expect(main).toMatch(/^#!\/usr\/bin\/env node\n/)
   })
 })
+
+test.each(Object.entries(needingPeers))('what needs %s says how to install it', (name, code) => {
+  const script = `try {${code}
+    console.log('went on')
+  } catch (error) { console.log(error.name + ': ' + error.message) }
+  process.exit()`
+  expect(node(script, 'module')).toMatch(new RegExp(`^ImproperlyConfigured: .*\\bnpm install ${name}\\b`))
+})
+
+/**
+ * Imports its arguments, and tells what is different then. Node's own modules that they need come first: what those do to
+ * the process is not our doing.
+ */
+const PROBE = `
+import { readFileSync } from 'node:fs'
+const properties = (path, object) =>
+  Object(object) !== object ? [] : Reflect.ownKeys(object).map((key) => {
+    const { value, get } = Object.getOwnPropertyDescriptor(object, key)
+    return [path + String(key), value ?? get]
+  })
+const seen = () => {
+  const globals = properties('', globalThis)
+  const theirs = globals.filter(([, value]) => value !== globalThis).flatMap(([name, value]) =>
+    [...properties(name + '.', value), ...properties(name + '.prototype.', value?.prototype)])
+  return new Map([...globals, ...theirs, ...process.eventNames().map((name) => ['on ' + name, process.listenerCount(name)])])
+}
+const modules = process.argv.slice(2)
+const sources = modules.map((path) => readFileSync(path, 'utf8')).join('\\n')
+for (const [, name] of sources.matchAll(/^import .* from '(node:[a-z/_]+)'/gm)) await import(name)
+// Node makes some globals when they are first read.
+for (const name of ['TextDecoder', 'TextEncoder', 'URLSearchParams', 'crypto', 'fetch']) void globalThis[name]
+const before = seen()
+for (const path of modules) await import(path)
+const after = seen()
+console.log(JSON.stringify([...after.keys()].filter((name) => !Object.is(after.get(name), before.get(name)))))
+`

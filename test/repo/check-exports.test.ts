@@ -103,7 +103,7 @@ describe('a package is refused', () => {
 })
 
 test('a helper beside the adapters needs no subpath', () => {
-  expect(problemsOf({ 'src/adapters/hold-head.ts': 'export function holdHead(): void {}\n' })).toEqual([])
+  expect(problemsOf({ 'src/adapters/on-node/hold-head.ts': 'export function holdHead(): void {}\n' })).toEqual([])
 })
 
 test('as a program it exits 1 with a line per problem', () => {

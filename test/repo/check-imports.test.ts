@@ -91,7 +91,7 @@ test.each([
   ['src/adapters/node.ts', '../sojourn.js'],
   ['src/engines/db.ts', '../codecs/signed.js'],
   ['src/engines/db.ts', '../databases/database.js'],
-  ['src/adapters/hold-head.ts', 'node:http'],
+  ['src/adapters/on-node/hold-head.ts', 'node:http'],
 ])('%s may import %s', (file, specifier) => {
   expect(problemsOf({ [file]: `import { a } from '${specifier}'\n` })).toEqual([])
 })

@@ -11,14 +11,15 @@ const map = (source: string, content?: string): object => ({
 
 /** A built package that is in order. Each test spoils one thing. */
 const sound = {
-  'package.json': { name: 'sojourn', version: '0.1.0', files: ['dist', 'README.md', 'LICENSE', 'CHANGELOG.md'] },
+  'package.json': { name: 'sojourn', version: '0.1.0', files: ['dist', 'src', 'README.md', 'LICENSE', 'CHANGELOG.md'] },
   'README.md': '# sojourn\n',
   LICENSE: 'MIT\n',
   'CHANGELOG.md': '# Changes\n',
   'src/core/session.ts': 'export {}\n',
   'dist/core/session.js': 'export {}\n',
-  'dist/core/session.js.map': map('../../src/core/session.ts', 'export {}\n'),
+  'dist/core/session.js.map': map('../../src/core/session.ts'),
   'dist/core/session.d.ts': 'export {}\n',
+  'dist/core/session.d.ts.map': map('../../src/core/session.ts'),
   'test/core/session.test.ts': '\n',
 }
 
@@ -28,7 +29,7 @@ const problemsOf = (changes: Record<string, unknown>): readonly string[] =>
 test('a package in order passes, and its size is told', () => {
   const { problems, summary } = checkPackage(tree(sound))
   expect(problems).toEqual([])
-  expect(summary).toMatch(/^package: 7 files, \d+\.\d kB packed, \d+\.\d kB unpacked$/)
+  expect(summary).toMatch(/^package: 9 files, \d+\.\d kB packed, \d+\.\d kB unpacked$/)
 })
 
 describe('a package is refused', () => {
@@ -45,32 +46,39 @@ describe('a package is refused', () => {
     expect(checkPackage(tree(rest)).problems).toEqual(['LICENSE:1 is not in the package'])
   })
 
-  test('that holds sources or tests', () => {
-    const problems = problemsOf({ 'package.json': { ...manifest, files: [...manifest.files, 'src', 'test'] } })
+  test('that holds tests, wherever they are', () => {
+    const problems = problemsOf({
+      'package.json': { ...manifest, files: [...manifest.files, 'test'] },
+      'src/core/session.test.ts': '\n',
+    })
     expect(problems).toEqual([
-      'src/core/session.ts:1 should not be in the package',
+      'src/core/session.test.ts:1 is a test, and should not be in the package',
       'test/core/session.test.ts:1 should not be in the package',
     ])
   })
 
-  test('that holds something else in dist', () => {
-    expect(problemsOf({ 'dist/.env': 'SECRET_KEY=1\n' })).toEqual(['dist/.env:1 should not be in the package'])
+  test.each(['dist/.env', 'src/.env'])('that holds %s', (path) => {
+    expect(problemsOf({ [path]: 'SECRET_KEY=1\n' })).toEqual([`${path}:1 should not be in the package`])
   })
 
   test('that holds what an older build left', () => {
     expect(problemsOf({ 'dist/old.js': '\n' })).toEqual(['dist/old.js:1 is left over: no source makes it'])
   })
 
-  test('whose maps point at what nobody has', () => {
-    const name = 'dist/core/session.js.map'
-    expect(problemsOf({ [name]: map('../../src/core/session.ts') })).toEqual([
-      expect.stringContaining('neither in it nor'),
-    ])
-    expect(problemsOf({ [name]: map('../../../home/me/session.ts', '') })).toEqual([
-      expect.stringContaining('points outside'),
-    ])
-    expect(problemsOf({ [name]: map('/home/me/session.ts', '') })).toEqual([expect.stringContaining('points outside')])
-  })
+  test.each(['dist/core/session.js.map', 'dist/core/session.d.ts.map'])(
+    'whose %s points at what nobody has',
+    (name) => {
+      const gone = map('../../src/core/gone.ts')
+      expect(problemsOf({ [name]: gone })).toEqual([expect.stringContaining('neither in it nor')])
+      expect(problemsOf({ [name]: { ...gone, sourcesContent: ['export {}\n'] } })).toEqual([])
+      expect(problemsOf({ [name]: map('../../../home/me/session.ts', '') })).toEqual([
+        expect.stringContaining('points outside'),
+      ])
+      expect(problemsOf({ [name]: map('/home/me/session.ts', '') })).toEqual([
+        expect.stringContaining('points outside'),
+      ])
+    },
+  )
 
   test('that has a dependency', () => {
     const problems = problemsOf({ 'package.json': { ...manifest, dependencies: { cookie: '1.0.0' } } })

@@ -96,8 +96,10 @@ describe.each(adapters)('over %s', (adapter) => {
           const answer = await post(shop.origin, body, ...known, ...lines)
           const what = `${lines} ${body} ${known}`
           expect(answer, what).not.toContain('X-Done')
-          // A multipart body that nobody parsed is said to be that.
-          expect(statusOf(answer), what).toBe(known.length > 0 && /multipart\/form-data/.test(`${lines}`) ? 400 : 403)
+          // A multipart form that cannot be read is said to be that.
+          const isWhole = body === '' || (`${lines}`.endsWith('boundary=x') && body.startsWith('--x'))
+          const isBroken = /multipart\/form-data/.test(`${lines}`) && !isWhole
+          expect(statusOf(answer), what).toBe(known.length > 0 && isBroken ? 400 : 403)
         }
       }
       // The header is good under any type.

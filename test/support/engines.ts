@@ -1,12 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { authTables } from '../../src/auth/part.js'
-import { inOrder } from '../../src/core/maybe.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { openDatabase } from '../../src/databases/open.js'
-import { sessionTables } from '../../src/engines/db.js'
-import { userIndexTables } from '../../src/engines/user-index/tables.js'
+import { makeTables } from '../../src/tables.js'
 import {
   type ServerOptions,
   startMariadb,
@@ -112,7 +109,7 @@ function onDatabase(
     durable: true,
     async start(settings) {
       const started = await start({ settings })
-      await makeTables(started.url)
+      await migrate(started.url)
       return { address: { engine, database: started.url }, servers: [started], ...endOf(started) }
     },
     async settings({ database = '' }) {
@@ -171,7 +168,7 @@ export const engines: Readonly<Record<EngineName, EngineKind>> = {
     async start() {
       const postgres = await startPostgres()
       const redis = await startRedis()
-      await makeTables(postgres.url)
+      await migrate(postgres.url)
       const address: StoreAddress = { engine: 'cached_db', database: postgres.url, cache: redis.url }
       return { address, servers: [postgres, redis], ...endOf(postgres, redis) }
     },
@@ -195,10 +192,10 @@ function site(input: SettingsInput): SiteSettings {
 }
 
 /** All tables, as `sojourn migrate` makes them. */
-async function makeTables(url: string): Promise<void> {
+async function migrate(url: string): Promise<void> {
   const database = openDatabase(url, { useTz: true, timeZone: 'UTC' })
   try {
-    await inOrder([sessionTables, authTables, userIndexTables].map((make) => () => make(database)))
+    await makeTables(database)
   } finally {
     await database.close()
   }

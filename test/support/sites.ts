@@ -10,6 +10,7 @@ import { dbEngine, sessionTables } from '../../src/engines/db.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { userIndexTables } from '../../src/engines/user-index/tables.js'
 import { randomString } from '../../src/wire/crypto.js'
+import { groupOf } from '../../src/wire/link-names.js'
 
 export const SECRET = 'a secret of the tests, of more than fifty characters in all'
 
@@ -27,6 +28,7 @@ export function bareSite(
     engine: engine ?? memoryEngine({ clock: settings.clock }),
     parts,
     random: settings.random ?? randomString,
+    groupOf,
     cutoffs,
     close: () => undefined,
   })

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { ImproperlyConfigured } from 'sojourn'
 import { Client, type Served, serve, serveFetch } from 'sojourn/testing'
 import { afterEach, expect, test } from 'vitest'
 
@@ -48,6 +49,56 @@ test('a redirect is followed when asked, and its cookie goes along', async () =>
   })
   expect((await client.get('/')).status).toBe(302)
   expect((await client.follow('/')).text).toBe('/next a=1')
+})
+
+test('a redirect leads from the page that sent it', async () => {
+  const client = await visit((request, response) => {
+    if (request.url === '/shop/cart/') response.writeHead(302, { Location: '../done?n=1' }).end()
+    else response.end(request.url)
+  })
+  expect((await client.follow('/shop/cart/')).text).toBe('/shop/done?n=1')
+})
+
+test('a redirect to the name that the site is called by leads to the site', async () => {
+  const client = await visit((request, response) => {
+    if (request.url === '/') response.writeHead(302, { Location: 'https://shop.example/next' }).end()
+    else response.end(`${request.headers.host}${request.url}`)
+  })
+  const headers = { Host: 'shop.example' }
+  const named = new Client(client.origin, { headers })
+  opened.push(named)
+  expect((await named.follow('/')).text).toBe('shop.example/next')
+  await expect(client.follow('/')).rejects.toThrow(ImproperlyConfigured)
+})
+
+test('a redirect to a path that begins with two slashes leads there', async () => {
+  const client = await visit((request, response) => {
+    if (request.url === '/') response.writeHead(302, { Location: `http://${request.headers.host}//next?n=1` }).end()
+    else response.end(request.url)
+  })
+  expect((await client.follow('/')).text).toBe('//next?n=1')
+})
+
+test('no other site is sent the cookies of this one', async () => {
+  const cookies: (string | undefined)[] = []
+  const other = await visit((request, response) => {
+    cookies.push(request.headers.cookie)
+    response.end()
+  })
+  const there = `http://localhost:${other.origin.port}/`
+  const client = await visit((_, response) => void response.writeHead(302, { Location: there }).end())
+  client.cookies.set('sessionid', 'a secret')
+  await expect(client.follow('/')).rejects.toThrow('is another site')
+  await expect(client.get(there)).rejects.toThrow('is another site')
+  await expect(client.get(`//localhost:${other.origin.port}/`)).rejects.toThrow('is another site')
+  await expect(client.get(`https://${client.origin.host}/`)).rejects.toThrow('is another site')
+  expect(cookies).toEqual([])
+  expect((await client.get('/')).headers.location).toBe(there)
+})
+
+test('what is not plain HTTP is refused before anything is sent', () => {
+  expect(() => new Client('https://shop.example')).toThrow(ImproperlyConfigured)
+  expect(() => new Client('https://shop.example')).toThrow("'x-forwarded-proto': 'https'")
 })
 
 test('a Fetch handler is served with its method, headers and body, and its answer arrives whole', async () => {

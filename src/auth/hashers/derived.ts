@@ -1,4 +1,6 @@
 import { pbkdf2, scrypt } from 'node:crypto'
+import { type Runtime, runtime } from '../../core/runtime.js'
+import { ImproperlyConfigured } from '../../errors.js'
 import { constantTimeEqual } from '../../wire/crypto.js'
 import type { Cost, Decoded, Hasher } from './hasher.js'
 
@@ -9,6 +11,7 @@ const MOST_SCRYPT = { memory: 2 ** 30, work: 2 ** 26 } as const
 /** `pbkdf2_sha256$iterations$salt$base64`: Django's `PBKDF2PasswordHasher`, and `PBKDF2SHA1PasswordHasher`. */
 function pbkdf2Hasher(name: string, digest: 'sha256' | 'sha1', bytes: number): Hasher {
   const encode = async (password: string, salt: string, { iterations = 1 }: Cost): Promise<string> => {
+    refuseTooMany(iterations)
     const hash = await called((done) => pbkdf2(password, salt, iterations, bytes, digest, done))
     return `${name}$${iterations}$${salt}$${hash.toString('base64')}`
   }
@@ -19,6 +22,14 @@ function pbkdf2Hasher(name: string, digest: 'sha256' | 'sha1', bytes: number): H
     return good && salt !== '' && hash !== undefined ? { salt, cost: { iterations } } : null
   }
   return { cost: { iterations: 1_500_000 }, encode, decode, verify: again(encode, decode) }
+}
+
+/** Said here and not by the runtime, which says so only once the site is on the network. */
+export function refuseTooMany(iterations: number, { name, mostIterations }: Runtime = runtime): void {
+  if (iterations <= mostIterations) return
+  throw new ImproperlyConfigured(
+    `A password's hash takes ${iterations} iterations of PBKDF2, and ${name} makes ${mostIterations} at most: name 'scrypt' first in passwordHashers, and have users with such a hash log in elsewhere once, or give them new passwords.`,
+  )
 }
 
 export const pbkdf2Sha256 = pbkdf2Hasher('pbkdf2_sha256', 'sha256', 32)
@@ -58,8 +69,9 @@ export function again(encode: Hasher['encode'], decode: Hasher['decode']): Hashe
 }
 
 /** Off the event loop: half a second of work must not stop everybody else. */
-function called(run: (done: (error: Error | null, hash: Buffer) => void) => void): Promise<Buffer> {
+function called(run: (done: (error: Error | null | undefined, hash: Buffer) => void) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    run((error, hash) => (error === null ? resolve(hash) : reject(error)))
+    // Bun says undefined where there is none.
+    run((error, hash) => (error ? reject(error) : resolve(hash)))
   })
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type Runtime, runtime } from '../../core/runtime.js'
 import { ImproperlyConfigured } from '../../errors.js'
 import { constantTimeEqual } from '../../wire/crypto.js'
 import type { Hasher } from './hasher.js'
@@ -89,24 +90,39 @@ let argon2: Promise<Argon2> | undefined
 let bcrypt: Promise<Bcrypt> | undefined
 
 function argon2Package(): Promise<Argon2> {
-  argon2 ??= installed('argon2', async () => (await import('argon2')).default as unknown as Argon2)
+  argon2 ??= loadArgon2()
   return argon2
 }
 
 function bcryptPackage(): Promise<Bcrypt> {
-  bcrypt ??= installed('bcrypt', async () => (await import('bcrypt')).default as unknown as Bcrypt)
+  bcrypt ??= loadBcrypt()
   return bcrypt
 }
 
-async function installed<T>(name: string, load: () => Promise<T>): Promise<T> {
+// Bundlers let a package be absent only where its `import()` stands in a `try` of its own.
+async function loadArgon2(): Promise<Argon2> {
   try {
-    return await load()
+    return (await import('argon2')).default as unknown as Argon2
   } catch (cause) {
-    throw new ImproperlyConfigured(
-      `A password is hashed by ${name}, for which a package is needed: npm install ${name}`,
-      {
-        cause,
-      },
-    )
+    throw missing('argon2', cause)
   }
+}
+
+async function loadBcrypt(): Promise<Bcrypt> {
+  try {
+    return (await import('bcrypt')).default as unknown as Bcrypt
+  } catch (cause) {
+    throw missing('bcrypt', cause)
+  }
+}
+
+function missing(name: string, cause: unknown): ImproperlyConfigured {
+  return new ImproperlyConfigured(
+    `A password is hashed by ${name}, for which a package is needed: ${remedyFor(name)}`,
+    { cause },
+  )
+}
+
+function remedyFor(name: string, { addons, name: here }: Runtime = runtime): string {
+  return addons ? `npm install ${name}` : `${here} loads none that was compiled for Node.`
 }

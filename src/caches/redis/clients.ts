@@ -2,7 +2,7 @@ import { StoreUnavailable } from '../../errors.js'
 import { delay } from './deadline.js'
 
 /** A command and its values, as they go over the wire. Names in lower case: older clients look them up so. */
-export type Command = [name: string, ...values: (string | Buffer)[]]
+export type Command = [name: string, ...values: (string | Uint8Array)[]]
 
 /** A way to a server, or to several. */
 export interface Connection {

@@ -104,16 +104,6 @@ export const deviations: readonly Deviation[] = [
     },
   },
   {
-    name: 'multipart form that nothing parsed',
-    why: 'Node and Express read no files; the answer is 400 and says what to mount, instead of looking for the token elsewhere.',
-    effects: refuses,
-    applies: ({ asked, variant, ours }) =>
-      ours.status === 400 &&
-      variant.adapter !== 'fetch' &&
-      !variant.parsesMultipart &&
-      /^multipart\/form-data/i.test(headerOf(asked, 'content-type') ?? ''),
-  },
-  {
     name: 'no secret in the session',
     why: 'A text in `_csrftoken` that is no secret: Django compares it with the token, which never matches, and makes tokens of it; we count it as none.',
     effects: ['refused in other words', 'another secret kept'],

@@ -36,13 +36,9 @@ export function caseFrom(chance: Chance, variant: Variant): Case {
   if (chance.happens(0.05)) lines.push(['X-Requested-With', 'XMLHttpRequest'])
   const tokens = tokensFrom(chance, secret)
   const { type, bytes } = bodyFrom(chance, tokens.fields)
-  // Where nothing parses a multipart form, the header counts and nobody looks into the field.
-  const fieldIsUnread =
-    variant.adapter !== 'fetch' && !variant.parsesMultipart && /^multipart\/form-data/i.test(type ?? '')
-  const header = fieldIsUnread && tokens.fields.length > 0 ? undefined : tokens.header
   if (type !== undefined) lines.push(['Content-Type', type])
   lines.push(...cookiesFrom(chance, variant, secret))
-  lines.push(...tokenLines(chance, settings.csrfHeaderName ?? 'X-CSRFToken', header))
+  lines.push(...tokenLines(chance, settings.csrfHeaderName ?? 'X-CSRFToken', tokens.header))
   return { method: methodFrom(chance), tls, asksToken: chance.happens(0.4), lines, body: bytes, secret }
 }
 

@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { repositoryRoot } from '../../../tools/report.js'
 import type { DjangoHome } from '../../django/home.js'
 import { run } from '../../support/run.js'
+import { endOf, linesOf } from '../process-lines.js'
 
 /** The example as its one command starts it, in a folder of its own. */
 export interface Running extends AsyncDisposable {
@@ -86,25 +85,6 @@ export async function startExample(home: DjangoHome, settings: Readonly<Record<s
     await stop()
     throw error
   }
-}
-
-/** So many lines of what a process prints, fewer if it ends before. */
-async function linesOf(child: ChildProcess, count: number): Promise<readonly string[]> {
-  const lines: string[] = []
-  for await (const line of createInterface(child.stdout as NodeJS.ReadableStream)) {
-    if (lines.push(line) === count) break
-  }
-  child.stdout?.resume()
-  return lines
-}
-
-async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
-  }
-  return child.exitCode
 }
 
 const MAKE_USERS = `

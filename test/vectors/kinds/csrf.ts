@@ -9,6 +9,7 @@ import { csrfPart } from '../../../src/csrf/part.js'
 import { CSRF_ALPHABET, maskSecret, SECRET_LENGTH, TOKEN_LENGTH, unmaskToken } from '../../../src/csrf/token.js'
 import { memoryEngine } from '../../../src/engines/memory.js'
 import { DisallowedHost } from '../../../src/errors.js'
+import { groupOf } from '../../../src/wire/link-names.js'
 import { requestHead, responseHead } from '../../support/sites.js'
 import { all, type Check, check, same } from '../runner.js'
 
@@ -48,7 +49,7 @@ async function begun(scope: Scope): Promise<PlainResponse | undefined> {
   try {
     return await scope.begin()
   } catch (error) {
-    if (error instanceof DisallowedHost) return scope.site.beginning[0]?.begin?.(scope)
+    if (error instanceof DisallowedHost) return scope.processView()
     throw error
   }
 }
@@ -65,7 +66,7 @@ async function answer(input: RequestInput): Promise<RequestExpected> {
   })
   const engine = memoryEngine({ clock: settings.clock })
   const random = (): string => SESSION_KEY.split('').reverse().join('')
-  const site = new Site(settings, { engine, parts: [csrfPart(settings)], random, close: () => undefined })
+  const site = new Site(settings, { engine, parts: [csrfPart(settings)], random, groupOf, close: () => undefined })
   let reason: string | null = null
   site.on('csrf_failed', (event) => {
     reason = event.reason

@@ -59,3 +59,4 @@ LOGGING = {
 }
 
 globals().update(given["settings"])
+DATABASES["default"]["ATOMIC_REQUESTS"] = given["settings"].get("ATOMIC_REQUESTS", False)

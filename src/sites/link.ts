@@ -1,0 +1,28 @@
+import { LINK_KEY, type Link } from '../core/link-mark.js'
+import type { Scope } from '../core/scope.js'
+import { randomToken, sha256 } from '../wire/crypto.js'
+
+/** What is known of a login that a session is of. */
+export type Known = Omit<Link, 'a' | 'k' | 'e'> & { readonly a?: number }
+
+/** Writes into the session which login it is of; the groups are told when it is stored. A login that has no group yet is given one. */
+export function linkSession(scope: Scope, known: Known): Link & { readonly g: string } {
+  const { state, site } = scope
+  // Under which key the groups know it is said by whoever tells them.
+  const { k: _k, e: _e, ...said } = known as Partial<Link>
+  const link = {
+    ...said,
+    g: known.g ?? groupFor(scope),
+    a: known.a ?? Math.floor(site.settings.clock()),
+  }
+  if (known.g === undefined || known.a === undefined) state.put(LINK_KEY, link)
+  return link
+}
+
+/**
+ * The group of a login that has none yet: made of its key, so that two tabs at once give it the same. A signed cookie is no such key, for two
+ * logins of one moment may have the same.
+ */
+export function groupFor({ state, site }: Scope): string {
+  return state.key === null || site.engine.stateless ? randomToken(16) : sha256(`gid:${state.key}`)
+}

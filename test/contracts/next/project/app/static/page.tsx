@@ -1,0 +1,3 @@
+export default function Static() {
+  return <pre>the same for everybody</pre>
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto'
+import { sojourn } from 'sojourn'
+import { testClock } from 'sojourn/testing'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { LinkStore, Member } from '../../src/core/link-store.js'
+import type { Site } from '../../src/core/site.js'
+import { type EngineName, engineNames, engines, type RunningStore, siteSettings } from '../support/engines.js'
+import { missingServer } from '../support/servers/index.js'
+import { bareSite, sqliteEngine } from '../support/sites.js'
+
+const HOUR = 3_600_000
+const AT_ONCE = 50
+
+/** A name nobody had: the stores are shared by all tests of an engine. */
+const fresh = (kind: string): string => `${kind}.${randomBytes(16).toString('hex')}`
+const keyOf = (n: number): string => `session${n}`.padEnd(32, 'x')
+const member = (n: number, since = 0): Member => ({ key: keyOf(n), since })
+const keysIn = async (links: LinkStore, group: string): Promise<string[]> =>
+  (await links.members(group)).map(({ key }) => key).sort()
+
+for (const name of engineNames) {
+  const kind = engines[name]
+  const missing = (await Promise.all(kind.servers.map((server) => missingServer(server)))).find((each) => each)
+
+  describe.skipIf(missing !== undefined)(`records and groups on ${name} ${missing ?? ''}`, () => {
+    let store: RunningStore
+    const closing: (() => Promise<void>)[] = []
+    const clock = testClock()
+    let links: LinkStore
+    let others: LinkStore
+
+    const open = async (): Promise<Site> => {
+      const { settings, close } = await siteSettings(store.address)
+      const site = sojourn({ ...settings, sessionStoreTimeout: 30, clock })
+      closing.push(() => site.close(), close)
+      return site
+    }
+
+    beforeAll(async () => {
+      store = await kind.start()
+      const site = await open()
+      await site.migrate()
+      await site.ready()
+      links = site.store.links
+      // What lives in one process has one site.
+      others = kind.shared ? (await open()).store.links : links
+    })
+    afterAll(async () => {
+      for (const close of closing) await close()
+      await store[Symbol.asyncDispose]()
+    })
+
+    test('a record comes back until its end, and another takes its place', async () => {
+      const record = fresh('tk')
+      expect(await links.get(record)).toBeNull()
+      await links.put(record, '{"a":"é"}', clock() + HOUR)
+      expect(await others.get(record)).toBe('{"a":"é"}')
+      await others.put(record, '2', clock() + HOUR)
+      expect(await links.get(record)).toBe('2')
+      await links.put(record, '3', clock() - 1)
+      expect(await links.get(record)).toBeNull()
+      expect(await links.take(record)).toBeNull()
+    })
+
+    test(`of ${AT_ONCE} who take a record at once one gets it`, async () => {
+      for (let round = 0; round < 5; round++) {
+        const record = fresh('tk')
+        await links.put(record, 'ticket', clock() + HOUR)
+        const taken = await Promise.all(
+          Array.from({ length: AT_ONCE }, (_, n) => (n % 2 === 0 ? links : others).take(record)),
+        )
+        expect(taken.filter((value) => value === 'ticket')).toHaveLength(1)
+        expect(taken.filter((value) => value === null)).toHaveLength(AT_ONCE - 1)
+        expect(await links.get(record)).toBeNull()
+      }
+    })
+
+    test(`of ${AT_ONCE} who add a record at once one does, and it is kept`, async () => {
+      const record = fresh('jti')
+      const added = await Promise.all(
+        Array.from({ length: AT_ONCE }, (_, n) => (n % 2 === 0 ? links : others).add(record, `${n}`, clock() + HOUR)),
+      )
+      expect(added.filter(Boolean)).toHaveLength(1)
+      expect(await links.get(record)).toBe(`${added.indexOf(true)}`)
+      expect(await links.add(record, 'late', clock() + HOUR)).toBe(false)
+    })
+
+    test(`a record that is past its end gives way to one of ${AT_ONCE} who add it`, async () => {
+      const record = fresh('jti')
+      expect(await links.add(record, 'old', clock() - 1)).toBe(true)
+      const added = await Promise.all(
+        Array.from({ length: AT_ONCE }, (_, n) => (n % 2 === 0 ? links : others).add(record, `${n}`, clock() + HOUR)),
+      )
+      expect(added.filter(Boolean)).toHaveLength(1)
+      expect(await links.get(record)).toBe(`${added.indexOf(true)}`)
+    })
+
+    test('sessions join a group and leave it, whatever others do at once', async () => {
+      const group = fresh('gid')
+      expect(await links.members(group)).toEqual([])
+      const numbers = Array.from({ length: 20 }, (_, n) => n)
+      await Promise.all(numbers.map((n) => (n % 2 === 0 ? links : others).join(group, member(n), clock() + HOUR)))
+      expect(await keysIn(links, group)).toEqual(numbers.map(keyOf).sort())
+      await Promise.all([
+        links.leave(group, numbers.slice(0, 10).map(keyOf)),
+        others.join(group, member(99), clock() + HOUR),
+      ])
+      expect(await keysIn(others, group)).toEqual([...numbers.slice(10), 99].map(keyOf).sort())
+      await links.leave(group, ['nobody'.padEnd(32, 'x')])
+    })
+
+    test('a membership ends, and joining again moves its end', async () => {
+      const group = fresh('gid')
+      await links.join(group, member(1), clock() + HOUR)
+      await links.join(group, member(2), clock() - 1)
+      expect(await links.members(group)).toEqual([member(1)])
+      await links.join(group, member(1, 7), clock() + HOUR)
+      expect(await others.members(group)).toEqual([member(1, 7)])
+      await links.join(group, member(1), clock() - 1)
+      expect(await links.members(group)).toEqual([])
+    })
+  })
+}
+
+test.each<EngineName>(['sqlite', 'file'])('what is past its end is swept, and nothing else: %s', async (name) => {
+  await using store = await engines[name].start()
+  const clock = testClock()
+  const { settings, close } = await siteSettings(store.address)
+  const site = sojourn({ ...settings, clock })
+  await site.migrate()
+  const { links } = site.store
+  await links.put('tk.old', '1', clock() + 1000)
+  await links.put('tk.new', '1', clock() + HOUR)
+  await links.join('gid.a', member(1), clock() + 1000)
+  await links.join('gid.a', member(2), clock() + HOUR)
+  clock.turn(2)
+  await site.sessions.clearExpired()
+  // Nobody looks for what is past its end, so the store itself has to say that it is gone.
+  clock.turn(-2)
+  expect(await links.get('tk.old')).toBeNull()
+  expect(await links.get('tk.new')).toBe('1')
+  expect(await links.members('gid.a')).toEqual([member(2)])
+  await site.close()
+  await close()
+})
+
+test('a database from before there were these tables has its expired sessions cleared all the same', async () => {
+  const clock = testClock()
+  const { engine } = sqliteEngine({ clock })
+  const site = bareSite({ engine, clock })
+  await engine.create('a'.repeat(32), { cells: new Map(), expires: clock() + 1000 })
+  clock.turn(2)
+  expect(await site.sessions.clearExpired()).toBe(1)
+})

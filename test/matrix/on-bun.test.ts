@@ -1,0 +1,3 @@
+import { claimsOn } from './claims.js'
+
+claimsOn('bun')
