@@ -12,15 +12,21 @@ export function sharedEnvironment({ iterations, masked }: DjangoHere, env = proc
   return {
     ...env,
     SECRET_KEY: env['SECRET_KEY'] ?? keptKey(`${database}.secret-key`),
-    DATABASE_URL: `sqlite:${database.split('/').map(encodeURIComponent).join('/')}`,
+    DATABASE_URL: sqliteUrl(database),
     PBKDF2_ITERATIONS: String(iterations),
     CSRF_COOKIE_MASKED: String(masked),
+    ...(env['OIDC_ISSUER'] === undefined ? {} : { LOGIN_URL: '/oidc/login' }),
     DEMO_USER: demoUser.username,
     DEMO_PASSWORD: demoUser.password,
     // Nothing compiled beside the sources.
     PYTHONPYCACHEPREFIX:
       env['PYTHONPYCACHEPREFIX'] ?? fileURLToPath(new URL('../../node_modules/.cache/beside-django/', import.meta.url)),
   }
+}
+
+/** The URL of a SQLite file, whatever its name holds. */
+export function sqliteUrl(file: string): string {
+  return `sqlite:${file.split('/').map(encodeURIComponent).join('/')}`
 }
 
 /** Made once, so that sessions outlive this process; readable by its owner alone. */

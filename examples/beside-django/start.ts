@@ -8,16 +8,12 @@
  *     CSRF_USE_SESSIONS=true npm run beside-django
  *     PYTHONPATH=/path/to/another/django npm run beside-django
  *
- * DATABASE is the file (./beside-django.sqlite3), SECRET_KEY the key; without one it is made and kept beside the database.
+ * DATABASE is the file (./beside-django.sqlite3), SECRET_KEY the key; without one it is made and kept beside the database. With OIDC_ISSUER
+ * visitors log in by a provider: see node/provider.ts, and ../identity-provider, which starts one.
  */
-import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { type Child, startChild } from './child.js'
 import { demoUser, sharedEnvironment } from './environment.js'
 import { findDjango } from './find-django.js'
-import { reverseProxy } from './proxy.js'
-
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+import { startTogether } from './together.js'
 
 const found = await findDjango()
 if (found === undefined) {
@@ -25,32 +21,18 @@ if (found === undefined) {
   process.exit(1)
 }
 
-const env = sharedEnvironment(found)
-const children: Child[] = []
 try {
-  // Django first: it makes the tables, and would refuse to where Node had made them.
-  children.push(await startChild('Django', found.python, [here('django/serve.py')], env))
-  children.push(await startChild('Node', process.execPath, [...process.execArgv, here('node/server.ts')], env))
-} catch (error) {
-  console.error((error as Error).message)
-  await end(1)
-}
-
-const [django, node] = children as [Child, Child]
-const proxy = reverseProxy((path) => (/^\/node(?:[/?]|$)/.test(path) ? node.port : django.port))
-proxy.on('error', async (error) => {
-  console.error(`Cannot listen: ${error.message}`)
-  await end(1)
-})
-proxy.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () => {
-  console.log(`http://localhost:${(proxy.address() as AddressInfo).port}/`)
+  const { port, django, node, end } = await startTogether(
+    found,
+    sharedEnvironment(found),
+    Number(process.env['PORT'] ?? 0),
+  )
+  console.log(`http://localhost:${port}/`)
   console.log(`  log in as ${demoUser.username} with ${demoUser.password}, at Django or at Node`)
   console.log(`  Django ${found.version} is process ${django.pid}, Node is process ${node.pid}`)
-})
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(0))
-
-async function end(code: number): Promise<never> {
-  await Promise.all(children.map((child) => child.end()))
-  process.exit(code)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void end().then(() => process.exit(0)))
+} catch (error) {
+  console.error((error as Error).message)
+  process.exit(1)
 }

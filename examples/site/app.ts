@@ -5,6 +5,7 @@ import nunjucks from 'nunjucks'
 import { type Site, SojournError } from 'sojourn'
 import { sojourn } from 'sojourn/express'
 import { csrfTokenTag } from 'sojourn/nunjucks'
+import type { Sites } from 'sojourn/sites'
 import { account } from './account.js'
 import { Decisions } from './decisions.js'
 import { devicesPage } from './devices-page.js'
@@ -17,8 +18,14 @@ import { shop } from './shop.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
+/** What the shop knows of other sites that share its logins. */
+export interface Neighbours {
+  readonly sites: Sites
+  readonly links: readonly { readonly name: string; readonly href: string }[]
+}
+
 /** The demonstration site over any `site`: Express 5 with Nunjucks. */
-export function createApp(site: Site): Express {
+export function createApp(site: Site, neighbours?: Neighbours): Express {
   // Better at the start than on the first page: MIDDLEWARE in the environment may have left one out.
   for (const name of ['auth', 'messages'] as const) site.part(name)
   const app = express()
@@ -27,10 +34,11 @@ export function createApp(site: Site): Express {
   environment.addExtension('csrf_token', csrfTokenTag())
   environment.addGlobal('settingsInUse', settingsInUse(site))
   environment.addGlobal('hasDevices', site.settings.sessionUserIndex)
+  environment.addGlobal('neighbours', neighbours?.links ?? [])
 
   app.use((_req, res, next) => {
     res.set({
-      'Content-Security-Policy': POLICY,
+      'Content-Security-Policy': policy(neighbours),
       'X-Content-Type-Options': 'nosniff',
       'Referrer-Policy': 'same-origin',
     })
@@ -40,6 +48,7 @@ export function createApp(site: Site): Express {
   app.use(express.static(join(here, 'public'), { maxAge: '1h' }))
   app.use(sojourn(site))
   app.use(express.urlencoded({ extended: false }))
+  if (neighbours !== undefined) app.use(neighbours.sites.routes)
 
   const decisions = new Decisions(site)
   app.use((req, _res, next) => {
@@ -57,8 +66,11 @@ export function createApp(site: Site): Express {
   return app
 }
 
-/** All that a page needs comes from here, and nothing in it is inline. */
-const POLICY = "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+/** All that a page needs comes from here, and nothing in it is inline. A login that began on a neighbour leads back there: browsers count that as where the form goes. */
+function policy(neighbours: Neighbours | undefined): string {
+  const forms = ["'self'", ...(neighbours?.links ?? []).map(({ href }) => new URL(href).origin)].join(' ')
+  return `default-src 'self'; form-action ${forms}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'`
+}
 
 function errorPage(site: Site): ErrorRequestHandler {
   return (error, _req, res, next) => {

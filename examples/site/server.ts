@@ -11,11 +11,11 @@
  * It makes what is missing: tables, the folder, two users. Every setting can be given in the environment under Django's name. HOST is where to listen; the default is this machine only.
  */
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { type Site, SojournError, StoreUnavailable, sojourn } from 'sojourn'
-import { createApp } from './app.js'
+import { NEIGHBOURS, neighbourhood } from './neighbours.js'
 import { storeName } from './page.js'
 import { siteSettings } from './settings.js'
 import { demoUsers, ensureDemoUsers } from './users.js'
@@ -43,7 +43,8 @@ async function start(): Promise<void> {
   if (made > 0)
     console.log(`Made ${made} users in ${Math.round(performance.now() - began)} ms; next time they are there.`)
 
-  const server = createServer(createApp(site))
+  let listener: RequestListener = (_, response) => void response.writeHead(503).end()
+  const server = createServer((request, response) => listener(request, response))
   server.on('error', (error: NodeJS.ErrnoException) => {
     const why =
       error.code === 'EADDRINUSE' ? `port ${PORT} is taken; choose another: PORT=8001 npm start` : error.message
@@ -53,8 +54,11 @@ async function start(): Promise<void> {
   })
   server.listen(Number(PORT), HOST, () => {
     const { port } = server.address() as AddressInfo
+    listener = neighbourhood(site, port)
     console.log(`http://localhost:${port}/`)
     for (const { username, password } of demoUsers) console.log(`  log in as ${username} with ${password}`)
+    const others = NEIGHBOURS.map((name) => `http://${name}.localhost:${port}/`)
+    console.log(`  two more sites that share the login: ${others.join(' and ')}`)
     console.log(`  ${survival(site)}`)
   })
 

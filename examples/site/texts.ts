@@ -126,6 +126,15 @@ const en = {
   endOthers: 'End all others',
   deviceEnded: 'That session is ended.',
   othersEnded: 'All your other sessions are ended.',
+  neighbours: 'Two more sites',
+  neighboursIntro:
+    'They are on hosts of their own, and to your browser have nothing to do with this one. Log in here and you are known there.',
+  news: 'Waypost News',
+  maps: 'Waypost Maps',
+  shop: 'Waypost, the shop',
+  neighbourKnows: 'You are logged in here as %s.',
+  neighbourStranger: 'This site does not know you, and neither does the shop.',
+  everywhere: 'Log out everywhere',
   forms: 'Protected forms',
   formsIntro:
     'While you are logged in, any page of the web can make your browser send a form to this site. So a form counts only with a token that no other site can read. Here are three to try.',
@@ -300,6 +309,15 @@ const de: Texts = {
   endOthers: 'Alle anderen beenden',
   deviceEnded: 'Diese Sitzung ist beendet.',
   othersEnded: 'Alle Ihre anderen Sitzungen sind beendet.',
+  neighbours: 'Zwei weitere Seiten',
+  neighboursIntro:
+    'Sie haben eigene Adressen und für Ihren Browser nichts mit dieser zu tun. Wer sich hier anmeldet, ist dort bekannt.',
+  news: 'Waypost Neuigkeiten',
+  maps: 'Waypost Karten',
+  shop: 'Waypost, der Laden',
+  neighbourKnows: 'Sie sind hier als %s angemeldet.',
+  neighbourStranger: 'Diese Seite kennt Sie nicht, und der Laden auch nicht.',
+  everywhere: 'Überall abmelden',
   forms: 'Geschützte Formulare',
   formsIntro:
     'Solange Sie angemeldet sind, kann jede Seite im Netz Ihren Browser ein Formular an diese Seite schicken lassen. Darum zählt ein Formular nur mit einer Marke, die keine andere Seite lesen kann. Hier sind drei zum Ausprobieren.',
@@ -473,6 +491,15 @@ const fr: Texts = {
   endOthers: 'Fermer toutes les autres',
   deviceEnded: 'Cette session est fermée.',
   othersEnded: 'Toutes vos autres sessions sont fermées.',
+  neighbours: 'Deux autres sites',
+  neighboursIntro:
+    'Ils ont leurs propres adresses et, pour votre navigateur, rien à voir avec celui-ci. Connectez-vous ici et vous êtes connu là-bas.',
+  news: 'Waypost Nouvelles',
+  maps: 'Waypost Cartes',
+  shop: 'Waypost, la boutique',
+  neighbourKnows: 'Vous êtes connecté ici en tant que %s.',
+  neighbourStranger: 'Ce site ne vous connaît pas, et la boutique non plus.',
+  everywhere: 'Se déconnecter partout',
   forms: 'Formulaires protégés',
   formsIntro:
     'Tant que vous êtes connecté, n’importe quelle page du web peut faire envoyer par votre navigateur un formulaire à ce site. Un formulaire ne compte donc qu’avec un jeton qu’aucun autre site ne peut lire. En voici trois à essayer.',

@@ -23,7 +23,7 @@ export async function sendPage(req: Request, res: Response, heading: string, con
 <p>Your cart: <b id="cart">${cart.join(', ') || 'empty'}</b></p>
 <ul id="messages">${notes}</ul>
 ${content}
-${user === null ? '' : logoutForms(req)}
+${user === null ? byProvider(req, html`<p><a href="/oidc/login?next=/">Log in by the provider</a></p>`) : logoutForms(req)}
 </html>
 `
   res.send(page.text)
@@ -35,6 +35,13 @@ export function token(req: Request): Html {
 }
 
 function logoutForms(req: Request): Html {
+  const atProvider = html`<form method="post" action="/oidc/logout">${token(req)}<button>Log out at the provider</button></form>`
   return html`<form method="post" action="/logout/">${token(req)}<button>Log out at Django</button></form>
-<form method="post" action="/node/logout">${token(req)}<button>Log out at Node</button></form>`
+<form method="post" action="/node/logout">${token(req)}<button>Log out at Node</button></form>
+${byProvider(req, atProvider)}`
+}
+
+/** What is shown where visitors log in by a provider. */
+function byProvider({ app }: Request, content: Html): Html {
+  return app.locals['provider'] === true ? content : html``
 }

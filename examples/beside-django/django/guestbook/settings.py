@@ -52,11 +52,11 @@ TIME_ZONE = "UTC"
 
 # Both: who may log in, and where.
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-LOGIN_URL = "/login/"
+LOGIN_URL = os.environ.get("LOGIN_URL", "/login/")  # with a provider "/oidc/login", which is Node's
 LOGIN_REDIRECT_URL = "/"
 
 # Both: the hosts that are answered for, and the header by which the proxy says that a visitor came by HTTPS.
-ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+ALLOWED_HOSTS = [".localhost", "127.0.0.1"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Both, though not a setting here: PBKDF2's work. A login at Django hashes anew what was hashed with another number of iterations, and
@@ -98,6 +98,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "guestbook.context.provider",
             ],
         },
     },

@@ -1,0 +1,140 @@
+"""
+What sojourn keeps beside sessions, in its own tables and words: records that are used once, and groups of sessions that
+end together. Moments are in milliseconds since 1970.
+"""
+
+import hashlib
+import json
+import math
+import time
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookie
+from django.db import IntegrityError, connection, transaction
+
+LINK_KEY = "_sso"
+# When a login is over whatever happens, in seconds since 1970.
+END_KEY = "_sojourn_end"
+# When the user proved who they are, in seconds since 1970, where a hub in Node notes that.
+PROVED_KEY = "_sojourn_auth_time"
+# What a ticket says of the hub's session besides, and where a session has it. Django's own expiry is 0 where the session
+# ends with the browser.
+SAID = {"end": END_KEY, "proved": PROVED_KEY, "expiry": "_session_expiry"}
+
+
+def now():
+    return int(time.time() * 1000)
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def record_of(kind, secret):
+    return f"{kind}.{sha256(f'{kind}:{secret}')}"
+
+
+def group_of(kind, *parts):
+    return f"{kind}.{sha256(json.dumps(parts, separators=(',', ':'), ensure_ascii=False))}"
+
+
+def memberships(session):
+    """The groups of a session, each with the moment since which it counts as one of them; 0 where an end is for all."""
+    link = session.get(LINK_KEY)
+    if not isinstance(link, dict):
+        return {}
+    client = link.get("i"), link.get("c")
+    groups = [
+        ("gid", [link.get("g")], 0),
+        ("sid", [*client, link.get("s")], 0),
+        ("sub", [*client, link.get("u")], link.get("t", 0)),
+        ("user", [session.get(SESSION_KEY)], link.get("a", 0)),
+    ]
+    return {group_of(kind, *map(str, parts)): since for kind, parts, since in groups if None not in parts}
+
+
+def is_over(session):
+    """Whether the login that a session belongs to was ended, wherever that was, or has come to its end."""
+    if session.get(END_KEY, math.inf) <= time.time():
+        return True
+    since = {f"tomb.{group}": moment for group, moment in memberships(session).items()}
+    if not since:
+        return False
+    sql = f"SELECT name, value FROM sojourn_record WHERE name IN ({marks(since)}) AND expires > %s"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*since, now()])
+        return any(since[name] <= float(ended) for name, ended in cursor.fetchall())
+
+
+def join(session):
+    """
+    Stores a session that says which login it is of, and tells its groups before; false where that login was ended
+    meanwhile. Whoever ends one marks it first and then looks for its sessions, and here it is the other way round: so
+    one of the two sees the other.
+    """
+    alive = True
+    if not isinstance(session, SignedCookie):
+        until = math.ceil(now() / 1000) + 2 * session.get_expiry_age()
+        for group, since in memberships(session).items():
+            put("sojourn_member", {"grp": group, "session_key": session.session_key}, since=since, expires=until * 1000)
+        session[LINK_KEY] = {**session[LINK_KEY], "k": session.session_key[:6], "e": until}
+        try:
+            session.save()
+        except UpdateError:
+            alive = False
+    if alive and not is_over(session):
+        return True
+    session.flush()
+    return False
+
+
+def end(login):
+    """Ends all sessions of a login, on all sites."""
+    # What Node's sites store is in the table, also where Django's own sessions are cookies.
+    in_cookies = settings.SESSION_ENGINE.endswith("signed_cookies")
+    engine = import_module("django.contrib.sessions.backends.db" if in_cookies else settings.SESSION_ENGINE)
+    group, moment = group_of("gid", login), now()
+    lasts = 2 * settings.SESSION_COOKIE_AGE * 1000
+    put("sojourn_record", {"name": f"tomb.{group}"}, value=str(moment), expires=moment + lasts)
+    for key in members(group):
+        engine.SessionStore().delete(key)
+        execute("DELETE FROM sojourn_member WHERE grp = %s AND session_key = %s", group, key)
+
+
+def members(group):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT session_key FROM sojourn_member WHERE grp = %s AND expires > %s", [group, now()])
+        return [key for key, in cursor.fetchall()]
+
+
+def take(name):
+    """Reads a record and deletes it; None where there is none. Of all who do so at once one gets it: who deletes it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT value FROM sojourn_record WHERE name = %s AND expires > %s", [name, now()])
+        row = cursor.fetchone()
+    return row[0] if row and execute("DELETE FROM sojourn_record WHERE name = %s", name) == 1 else None
+
+
+def put(table, names, **values):
+    """Writes a row, in the place of one that has its names."""
+    row = {**names, **values}
+    try:
+        with transaction.atomic():
+            execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks(row)})", *row.values())
+    except IntegrityError:
+        changes, where = ", ".join(f"{name} = %s" for name in values), " AND ".join(f"{name} = %s" for name in names)
+        execute(f"UPDATE {table} SET {changes} WHERE {where}", *values.values(), *names.values())
+
+
+def marks(values):
+    return ", ".join(["%s"] * len(values))
+
+
+def execute(sql, *values):
+    """How many rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.rowcount

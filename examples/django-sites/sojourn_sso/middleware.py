@@ -1,0 +1,17 @@
+from . import links
+
+
+class EndedLoginMiddleware:
+    """Ends what a logout elsewhere could not delete: sessions in cookies, in a cache, or whose key Django changed."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        accessed = request.session.accessed
+        if links.is_over(request.session):
+            request.session.flush()
+        else:
+            # A page that does not look at the session varies with no cookie.
+            request.session.accessed = accessed
+        return self.get_response(request)

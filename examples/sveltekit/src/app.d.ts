@@ -1,0 +1,7 @@
+import 'sojourn/sveltekit'
+
+declare module 'sojourn' {
+  interface SessionData {
+    cart: string[]
+  }
+}
