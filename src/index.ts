@@ -4,7 +4,7 @@ export type { ClearOptions, Progress } from './core/clear-expired.js'
 export { getSession, isSessionUnavailable } from './core/get-session.js'
 export type { SchemaData, SchemaResult, SessionSchema } from './core/session-schema.js'
 export type { Session, SessionData, SessionMethods } from './core/session-types.js'
-export type { Sessions, UserSession } from './core/sessions.js'
+export type { Sessions } from './core/sessions.js'
 export type { DjangoSettings, ResolvedSettings, Settings, SettingsInput } from './core/settings.js'
 export { settingsFromEnv } from './core/settings-env.js'
 export { defineSettings } from './core/settings-input.js'
@@ -28,5 +28,6 @@ export type {
   Sweep,
   Version,
 } from './core/types.js'
+export type { UserSession } from './core/user-session.js'
 export * from './errors.js'
 export { sojourn } from './sojourn.js'

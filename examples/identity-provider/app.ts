@@ -59,7 +59,7 @@ function account(site: Site, provider: Provider, records: Records, sites: readon
     // Of somebody else in this browser nothing is left behind.
     if (before !== null && before.account !== String(user.id)) await leave(req, provider, records)
     const next = safeNext(req, req.query['next'], '/')
-    await begin(req, user, next)
+    await begin(req, user, next, records)
     res.redirect(303, next)
   })
 

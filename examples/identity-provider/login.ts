@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { getSession, getUser, login, type User } from 'sojourn/express'
+import type { Records } from './records.js'
 
 /** A login of the app's own, as its session tells of it. */
 export interface Login {
@@ -14,13 +15,17 @@ export interface Login {
 
 const KEY = 'login'
 
-/** Logs a user in for a page. Who proves once more who they are goes on with the same login: it still has to be found as a whole. */
-export async function begin(request: object, user: User, next: string): Promise<void> {
+/**
+ * Logs a user in for a page. Who proves once more who they are goes on with the same login, which still has to be found as a whole, unless it was
+ * ended meanwhile.
+ */
+export async function begin(request: object, user: User, next: string, records: Records): Promise<void> {
   const before = await known(request)
   await login(request, user)
   const session = await getSession(request)
   const account = String(user.id)
-  const id = before?.account === account ? before.id : randomUUID()
+  const goesOn = before?.account === account && !records.hasEnded(before.id)
+  const id = goesOn ? before.id : randomUUID()
   session.set(KEY, { id, at: Math.floor(Date.now() / 1000), next, account } satisfies Login)
 }
 

@@ -55,7 +55,7 @@ export class Records {
   /** A session of the provider's came of this login. Where that has ended meanwhile, so has the session. */
   belong(uid: string, login: string, account: string): void {
     this.#atOnce(() => {
-      if (this.#hasEnded(login)) this.end(uid)
+      if (this.hasEnded(login)) this.end(uid)
       else this.#sql.belong.run(uid, login, account, now() + SESSION_AGE)
     })
   }
@@ -87,7 +87,8 @@ export class Records {
     this.#sql.destroySession.run(uid)
   }
 
-  #hasEnded(name: string): boolean {
+  /** Whether a login, or a session of the provider's, was ended of late. */
+  hasEnded(name: string): boolean {
     return this.#sql.ended.get(name) !== undefined
   }
 
@@ -97,7 +98,7 @@ export class Records {
     // A question that the provider has for its visitor names a grant too, and outlives it.
     const grantId = kind === 'Interaction' ? undefined : payload.grantId
     const isSession = kind === 'Session' && uid !== undefined
-    if (isSession && this.#hasEnded(uid)) return
+    if (isSession && this.hasEnded(uid)) return
     const stored = isSession ? read(this.#sql.findByUid.get(kind, uid, now())) : undefined
     const text = JSON.stringify(stored === undefined ? payload : together(stored, payload))
     this.#sql.put.run(kind, id, text, uid ?? null, grantId ?? null, now() + seconds)

@@ -4,6 +4,7 @@ import { isAlive } from '../core/links.js'
 import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
+import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
 import { ImproperlyConfigured } from '../errors.js'
@@ -104,6 +105,13 @@ function leaveEnded(state: SessionState): MaybePromise<void> {
   })
 }
 
+/** Ends the session of whoever was here before, and what came of their login on other sites: they are not at this browser any more. */
+function leaveToAnother(state: SessionState, { sessions }: Site): MaybePromise<void> {
+  const group = linkOf(state.cells())?.g
+  const flushed = commit.flush(state)
+  return group === undefined ? flushed : chain(flushed, async () => void (await sessions.endSessions({ group })))
+}
+
 function takeOver(
   { state, site }: Scope,
   backend: string,
@@ -113,7 +121,7 @@ function takeOver(
 ): MaybePromise<void> {
   const before = state.get(SESSION_ID)
   const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
-  const ended = before === undefined || ours ? null : commit.flush(state)
+  const ended = before === undefined || ours ? null : leaveToAnother(state, site)
   // All of it before the new key, so that the one record that is made holds it.
   state.put(SESSION_ID, id)
   state.put(SESSION_BACKEND, backend)

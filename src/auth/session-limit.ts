@@ -1,5 +1,6 @@
 import * as commit from '../core/commit.js'
 import { BIRTH_KEY, END_KEY, EXPIRY_KEY } from '../core/expiry.js'
+import { LINK_KEY } from '../core/link-mark.js'
 import { chain } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
@@ -43,6 +44,8 @@ export function enterWithinLimit(
   })
 }
 
+/** What the login has written. */
+const OF_THE_LOGIN = [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY, AUTH_TIME_KEY, LINK_KEY]
 /** What says when a session ends is nothing that a visitor would miss. */
 const ITS_END: readonly string[] = [BIRTH_KEY, END_KEY, EXPIRY_KEY]
 
@@ -56,7 +59,7 @@ async function takeBack(state: SessionState, before: string | null): Promise<voi
   const { key, store } = state
   try {
     await commit.withdraw(state)
-    for (const each of [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY, AUTH_TIME_KEY]) state.delete(each)
+    for (const each of OF_THE_LOGIN) state.delete(each)
     const isWorthKeeping = [...state.cells().keys()].some((each) => !ITS_END.includes(each))
     if (isWorthKeeping && !state.endedElsewhere) await commit.saveNow(state)
     else state.end()

@@ -1,10 +1,10 @@
+import { isMissingTable, MIGRATE } from '../core/missing-tables.js'
 import { SojournError } from '../errors.js'
 
 const CAUSES = 4
 
 /** What helps, by the codes and words of PostgreSQL, MySQL, SQLite, Redis, Memcached and the system. */
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
-  [/\b42P01\b|ER_NO_SUCH_TABLE|no such table/, "The tables are not all there: run 'sojourn migrate'."],
   [/\b3D000\b|ER_BAD_DB_ERROR/, "The server has no database of that name: make it, and then run 'sojourn migrate'."],
   [
     /\b28P01\b|\b28000\b|\b42501\b|ER_ACCESS_DENIED|ER_DBACCESS_DENIED|ER_TABLEACCESS_DENIED|WRONGPASS|NOAUTH|NOPERM/,
@@ -24,7 +24,8 @@ export function describeFailure(error: unknown): string {
   // Ours that are about a setting say themselves what helps.
   const isClear = causes.some((each) => each instanceof SojournError && each.code === 'improperly_configured')
   const facts = causes.flatMap((each) => [codeOf(each), wordsOf(each)]).join(' ')
-  const remedy = isClear ? undefined : REMEDIES.find(([sign]) => sign.test(facts))?.[1]
+  const found = isMissingTable(error) ? MIGRATE : REMEDIES.find(([sign]) => sign.test(facts))?.[1]
+  const remedy = isClear || (found !== undefined && whole.includes(found)) ? undefined : found
   return remedy === undefined ? whole : `${whole.replace(/\.?$/, '.')} ${remedy}`
 }
 

@@ -3,6 +3,7 @@ import { isAnswer } from './answer.js'
 import { Breaker } from './breaker.js'
 import { DeadlinePassed, FairTimeout } from './fair-timeout.js'
 import { isPromise } from './maybe.js'
+import { isMissingTable, MIGRATE } from './missing-tables.js'
 import type { MaybePromise, SiteEvents } from './types.js'
 
 /** A store is slow that takes this share of an operation's deadline; a save may then take so many deadlines in all. */
@@ -113,6 +114,6 @@ export class Asking {
   /** Each request has an error of its own: what one handler writes on it no other visitor sees. */
   #told(operation: string, cause: unknown): StoreUnavailable {
     const message = `The session store '${this.#name}' failed at ${operation}; the session was left as it is.`
-    return new StoreUnavailable(message, { cause })
+    return new StoreUnavailable(isMissingTable(cause) ? `${message} ${MIGRATE}` : message, { cause })
   }
 }

@@ -7,6 +7,11 @@ export interface Member {
   readonly since: number
 }
 
+/** A session that is in a group, and until when; it may have ended by itself. */
+export interface Joined extends Member {
+  readonly expires: number
+}
+
 /**
  * What stands beside the sessions where they belong together: records that are looked up or used once, and groups of sessions. Names are
  * sojourn's own (lower-case letters, digits and dots, at most 80 characters), and never a secret: whoever reads the store can make
@@ -25,8 +30,8 @@ export interface LinkStore {
   join(group: string, member: Member, expires: number): MaybePromise<void>
   /** Takes sessions out of a group; others that join meanwhile stay. */
   leave(group: string, keys: readonly string[]): MaybePromise<void>
-  /** A group's sessions; some may have ended by themselves. */
-  members(group: string): MaybePromise<readonly Member[]>
+  /** A group's sessions. */
+  members(group: string): MaybePromise<readonly Joined[]>
   /** Forgets, little by little, what is past its end. Absent where the store does so by itself. */
   sweep?(now: number): Sweep
 }

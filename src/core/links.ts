@@ -1,7 +1,8 @@
+import { ImproperlyConfigured } from '../errors.js'
 import type { GroupOf, Membership } from './link-mark.js'
-import type { LinkStore, Member } from './link-store.js'
+import type { LinkStore } from './link-store.js'
 import { chain, inOrder } from './maybe.js'
-import type { MaybePromise } from './types.js'
+import type { Clock, MaybePromise } from './types.js'
 
 /** Whose sessions are to end. */
 export type EndOf =
@@ -40,41 +41,79 @@ export function isAlive(links: LinkStore, memberships: readonly Membership[]): M
   const [first, ...rest] = memberships
   if (first === undefined) return true
   const marked = links.get(tomb(first.group))
-  return chain(marked, (until) => {
-    const isOver = until !== null && first.since <= Number(until)
+  return chain(marked, (text) => {
+    const isOver = text !== null && first.since <= markIn(text).moment
     return isOver ? false : isAlive(links, rest)
   })
 }
 
-/**
- * Marks a group as over, and gives back its sessions: they are to be deleted, and then taken out of it (`leave`).
- *
- * @param now the moment, in milliseconds since 1970
- * @param until when the mark may be forgotten: not before the last session that may join has ended
- */
-export function end({ links, groupOf }: Linked, who: EndOf, now: number, until: number): MaybePromise<Ending> {
-  const { group, moment } = endingOf(who, now, groupOf)
-  // The later of two marks counts, whichever was made first.
-  const isFirst = links.add(tomb(group), String(moment), until)
-  const marked = chain(isFirst, (added) => (added ? undefined : markLater(links, group, moment, until)))
-  return chain(marked, () => chain(links.members(group), (members) => ({ group, keys: overOf(members, moment) })))
+/** That a group is over for whoever was in it at a moment, and until when that is known. */
+interface Mark {
+  readonly moment: number
+  readonly until: number
 }
 
-function markLater(links: LinkStore, group: string, moment: number, until: number): MaybePromise<void> {
-  return chain(links.get(tomb(group)), (known) =>
-    known !== null && Number(known) >= moment ? undefined : links.put(tomb(group), String(moment), until),
+const textOf = ({ moment, until }: Mark): string => `${moment} ${until}`
+
+function markIn(text: string): Mark {
+  const [moment = Number.NaN, until = Number.NaN] = text.split(' ').map(Number)
+  return { moment, until }
+}
+
+/**
+ * Marks a group as over, and gives back its sessions: they are to be deleted, and then taken out of it (`leave`). The mark is known for as long
+ * as the last of them would have lasted: Django may have given one a key by which nobody finds it.
+ *
+ * @param clock tells the moment, in milliseconds since 1970
+ * @param until when the mark may be forgotten: not before the last session that may join has ended
+ */
+export function end({ links, groupOf }: Linked, who: EndOf, clock: Clock, until: number): MaybePromise<Ending> {
+  const { group, moment } = endingOf(who, Math.floor(clock()), groupOf)
+  const name = tomb(group)
+  const added = links.add(name, textOf({ moment, until }), until)
+  const marked = chain(added, (isFirst) => (isFirst ? undefined : markLater(links, name, { moment, until })))
+  return chain(marked, () =>
+    chain(links.members(group), (members) => {
+      // A login that is yet to come by this clock is of a machine whose own is ahead: nobody knows whether it was before.
+      const now = 'user' in who ? clock() : Number.POSITIVE_INFINITY
+      const over = members.filter(({ since }) => since <= moment || since > now)
+      const last = Math.max(until, ...over.map(({ expires }) => expires))
+      const kept = last > until ? markLater(links, name, { moment, until: last }) : undefined
+      return chain(kept, () => ({ group, keys: over.map(({ key }) => key) }))
+    }),
   )
 }
 
-/** Who came later is not of what is over. */
-function overOf(members: readonly Member[], moment: number): readonly string[] {
-  return members.filter(({ since }) => since <= moment).map(({ key }) => key)
+/** Of two marks the later moment counts, and the later end, whichever was made first. */
+function markLater(links: LinkStore, name: string, mark: Mark): MaybePromise<void> {
+  return chain(links.get(name), (text) => {
+    const known = text === null ? mark : markIn(text)
+    const later = { moment: Math.max(mark.moment, known.moment), until: Math.max(mark.until, known.until) }
+    return textOf(later) === text ? undefined : links.put(name, textOf(later), later.until)
+  })
 }
 
 export interface Ending {
   readonly group: string
   readonly keys: readonly string[]
 }
+
+/** Milliseconds by which an issuer's clock may be ahead of ours. */
+const AHEAD = 60_000
+
+/** Throws for what says of nobody that their sessions are to end: a user who is undefined would be told that they had none. */
+export function refuseNobody(who: EndOf, now: number): void {
+  const { group, user, iss, clientId, sid, sub, before } = who as Readonly<Record<string, unknown>>
+  const isOf = isName(iss) && isName(clientId)
+  const isBefore = typeof before === 'number' && Number.isFinite(before) && before * 1000 <= now + AHEAD
+  const isUser = isName(user) || (typeof user === 'number' && Number.isFinite(user))
+  if (isName(group) || isUser || (isOf && isName(sid)) || (isOf && isName(sub) && isBefore)) return
+  throw new ImproperlyConfigured(
+    'endSessions takes { group }, { user }, { iss, clientId, sid } or { iss, clientId, sub, before }, where before is in seconds since 1970.',
+  )
+}
+
+const isName = (value: unknown): boolean => typeof value === 'string' && value !== ''
 
 /** By what the sessions are found. */
 export function kindOf(who: EndOf): 'group' | 'user' | 'sid' | 'sub' {

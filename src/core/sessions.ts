@@ -3,7 +3,8 @@ import { base64url, saltedHmac } from '../wire/crypto.js'
 import { BareHead } from './bare-head.js'
 import { type ClearOptions, clearBeside, clearExpired } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
-import { type EndOf, end, kindOf } from './links.js'
+import { linkOf } from './link-mark.js'
+import { type EndOf, end, kindOf, refuseNobody } from './links.js'
 import { chain } from './maybe.js'
 import { isOverInCookie } from './noting.js'
 import { readSessionCookie } from './read-session-cookie.js'
@@ -15,6 +16,7 @@ import { noIndex, noIndexKept, type Store } from './store.js'
 import type { Cells, Cutoffs, IndexEntry, MaybePromise } from './types.js'
 import { untilDone } from './until-done.js'
 import { loginMark, loginOf, MARK_KEY, userOf } from './user-mark.js'
+import { type Known, loginsOf, UserSession } from './user-session.js'
 
 /** An entry of the index whose session is not there is forgotten after so many milliseconds; until then it may be just being made. */
 const BEING_MADE = 60_000
@@ -22,40 +24,6 @@ const BEING_MADE = 60_000
 const ROUNDS = 6
 /** How often one that is listed and not there is tried: it may be just being made. What is not there then comes of a later login. */
 const LOOKS = 2
-
-/** One of a user's sessions, for a page that lists them. Holds no key that anybody could print. */
-export class UserSession {
-  /** Names the session on a page of its user; nobody can make the session's key of it. */
-  readonly id: string
-  /** When the user logged in. */
-  readonly created: Date
-  /** When the session was last noted: at login and, at most once a minute, when it was saved. */
-  readonly lastSeen: Date
-  /** As the browser sent it, at most 300 characters; empty where it is not kept. */
-  readonly userAgent: string
-  /** The address of the connection; empty where it is not kept. */
-  readonly address: string
-  readonly #entry: IndexEntry
-
-  constructor(id: string, entry: IndexEntry) {
-    this.id = id
-    this.created = new Date(entry.created)
-    this.lastSeen = new Date(entry.seen)
-    this.userAgent = entry.userAgent
-    this.address = entry.address
-    this.#entry = entry
-  }
-
-  /** Whether a request is of this session. */
-  isOf(request: object): boolean {
-    return findScope(request)?.state.key === this.#entry.key
-  }
-
-  /** For the site that made it. */
-  static entryOf(session: UserSession): IndexEntry {
-    return session.#entry
-  }
-}
 
 /** Sessions outside a request: jobs, commands, pages that list a user's sessions. */
 export class Sessions<T extends object = SessionData> {
@@ -119,51 +87,51 @@ export class Sessions<T extends object = SessionData> {
   }
 
   /**
-   * The sessions in which this user is logged in, last seen first: what a page of devices shows. Needs `sessionUserIndex`; sessions that
-   * began in Django are known from their first visit here on.
+   * The logins of this user, last seen first: what a page of devices shows. The sessions that one login has on several sites (`sojourn/sites`,
+   * `sojourn/oidc`) are one. Needs `sessionUserIndex`; sessions that began in Django are known from their first visit here on.
    */
   async forUser(user: string | number): Promise<UserSession[]> {
     const entries = await this.#store.index.of(String(user))
-    const alive = await Promise.all(entries.map((entry) => this.#isAlive(entry)))
+    const known = await Promise.all(entries.map((entry) => this.#known(entry)))
     const settled = this.#store.clock() - BEING_MADE
-    const gone = entries.filter(({ seen }, at) => !alive[at] && seen < settled).map(({ key }) => key)
+    const gone = entries.filter(({ seen }, at) => known[at] === null && seen < settled).map(({ key }) => key)
     await this.#unlist(String(user), gone)
-    // With the key where all else is alike, so that logins of one moment agree on who comes last.
-    return entries
-      .filter((_, at) => alive[at])
-      .sort((a, b) => b.seen - a.seen || b.created - a.created || (b.key < a.key ? -1 : 1))
-      .map((entry) => new UserSession(this.#idOf(entry.key), entry))
+    const alive = known.filter((each) => each !== null)
+    return loginsOf(alive).map((login) => new UserSession(this.#idOf(login.group ?? login.sessions[0].key), login))
   }
 
-  /** How many sessions this user is logged in with. */
+  /** How often this user is logged in. */
   async count(user: string | number): Promise<number> {
     return (await this.forUser(user)).length
   }
 
   /**
-   * Ends one session, of `forUser` or by its key; false if it is over already. Whoever works in it just now gets `SessionInterrupted`, and
-   * nothing that is under way brings it back.
+   * Ends one login, of `forUser` or that of the session under a key, on all sites that it is for; false if it is over already. Whoever works
+   * in it just now gets `SessionInterrupted`, and nothing that is under way brings it back.
    */
   async revoke(session: UserSession | string): Promise<boolean> {
-    const key = typeof session === 'string' ? session : UserSession.entryOf(session).key
-    const user = typeof session === 'string' ? await this.#userOf(key) : UserSession.entryOf(session).user
-    const isEnded = await this.#end(key)
-    if (isEnded && user !== null && this.#store.settings.sessionUserIndex) await this.#unlist(user, [key])
+    if (this.#store.engine.stateless) throw noIndex(this.#store.engine.name)
+    const { user, group, keys } = await this.#loginOf(session)
+    const ended = group === null ? 0 : await this.endSessions({ group })
+    // Django may have given one a key that the group does not know.
+    const results = await Promise.all(keys.map((key) => this.#end(key)))
+    const isEnded = ended > 0 || results.includes(true)
+    if (isEnded && user !== null && this.#store.settings.sessionUserIndex) await this.#unlist(user, keys)
     return isEnded
   }
 
   /**
-   * Ends all sessions of a user, and says how many it ended. `except` is the request (or one of `forUser`) that stays: "end all others".
-   * Of signed cookies nobody knows how many there are (0); those from before this moment no longer count.
+   * Ends all sessions of a user, and says how many it ended. `except` is the request (or one of `forUser`) that stays: "end all others", but
+   * for what its login has on other sites. Of signed cookies nobody knows how many there are (0); those from before this moment no longer count.
    */
   async revokeUser(user: string | number, options: { readonly except?: object } = {}): Promise<number> {
     if (this.#store.engine.stateless) return this.#cutOff(String(user), options.except)
-    const spared = keyOf(options.except)
+    const spared = await this.#sparedBy(options.except)
     const looks = new Map<string, number>()
     let ended = 0
     for (let round = 0; round < ROUNDS; round++) {
       const entries = await this.#store.index.of(String(user))
-      const others = entries.map(({ key }) => key).filter((key) => key !== spared && (looks.get(key) ?? 0) < LOOKS)
+      const others = entries.map(({ key }) => key).filter((key) => !spared.has(key) && (looks.get(key) ?? 0) < LOOKS)
       if (others.length === 0) break
       for (const key of others) looks.set(key, (looks.get(key) ?? 0) + 1)
       const results = await Promise.all(others.map((key) => this.#end(key)))
@@ -178,13 +146,13 @@ export class Sessions<T extends object = SessionData> {
   }
 
   /**
-   * Ends those past the first `limit` of a user's sessions, in an order in which all who do so at once agree: of logins of one moment the
+   * Ends those past the first `limit` of a user's logins, in an order in which all who do so at once agree: of logins of one moment the
    * last ones stay, and never none. Says whether the session under `own` was among them, as if the others had come a moment later.
    */
   async evict(user: string, limit: number, own: string | null): Promise<boolean> {
     const over = (await this.forUser(user)).slice(limit)
     for (const session of over) await this.revoke(session)
-    return over.some((session) => UserSession.entryOf(session).key === own)
+    return over.some((session) => UserSession.loginOf(session).sessions.some(({ key }) => key === own))
   }
 
   /**
@@ -193,15 +161,16 @@ export class Sessions<T extends object = SessionData> {
    * them just now brings none back, and a login of this very moment that belongs to it does not outlive it either.
    *
    * Only sessions that logins over several sites have made are known; with `sessionUserIndex` a `user`'s others end too. Of signed cookies
-   * nobody knows how many there are (0); they no longer count. Throws `StoreUnavailable`: what is ended by then stays so, and what is not is tried
+   * nobody knows how many there are (0); they no longer count. Throws `ImproperlyConfigured` for what names nobody, and `StoreUnavailable`: what is ended by then stays so, and what is not is tried
    * again for half a minute.
    *
    * @param options `last`: the key of the session that goes when all others are gone: whoever logs out in it can try again where that fails
    */
   async endSessions(who: EndOf, { last }: { readonly last?: string | null } = {}): Promise<number> {
     const store = this.#store
-    const now = Math.floor(store.clock())
-    const { group, keys } = await end(store, who, now, now + 2 * store.settings.sessionCookieAge * 1000)
+    refuseNobody(who, store.clock())
+    const until = Math.floor(store.clock()) + 2 * store.settings.sessionCookieAge * 1000
+    const { group, keys } = await end(store, who, store.clock, until)
     const count = await this.#endMembers(
       group,
       keys.filter((key) => key !== last),
@@ -256,8 +225,32 @@ export class Sessions<T extends object = SessionData> {
     return 0
   }
 
-  async #isAlive({ key, user }: IndexEntry): Promise<boolean> {
-    return (await this.#userOf(key)) === user
+  /** `null` where the session is not there any more, or is another user's. */
+  async #known(entry: IndexEntry): Promise<Known | null> {
+    const { user, group } = loginIn(await this.#cellsOf(entry.key), entry.key)
+    return user === entry.user ? { entry, group } : null
+  }
+
+  async #loginOf(session: UserSession | string): Promise<LoginKeys> {
+    if (typeof session === 'string') return loginIn(await this.#cellsOf(session), session)
+    const { group, sessions } = UserSession.loginOf(session)
+    return { user: sessions[0].user, group, keys: sessions.map(({ key }) => key) }
+  }
+
+  /** The keys of all sessions of the login that a request is of, or one of `forUser`. */
+  async #sparedBy(except: object | undefined): Promise<ReadonlySet<string>> {
+    if (except === undefined) return new Set()
+    const login = except instanceof UserSession ? await this.#loginOf(except) : await this.#loginOfRequest(except)
+    if (login === null) return new Set()
+    const { links, groupOf } = this.#store
+    const members = login.group === null ? [] : await links.members(groupOf('gid', login.group))
+    return new Set([...login.keys, ...members.map(({ key }) => key)])
+  }
+
+  async #loginOfRequest(request: object): Promise<LoginKeys | null> {
+    const state = findScope(request)?.state
+    if (state === undefined || state.key === null) return null
+    return state.phase === 'loaded' ? loginIn(state.cells(), state.key) : this.#loginOf(state.key)
   }
 
   /** Forgets sessions that are over. Where the list cannot be changed they are over all the same, and are found to be so the next time. */
@@ -270,13 +263,12 @@ export class Sessions<T extends object = SessionData> {
     }
   }
 
-  async #userOf(key: string): Promise<string | null> {
-    const loaded = await this.#store.load(key)
-    return loaded === null ? null : userOf(loaded.cells)
+  /** Empty where there is none. */
+  async #cellsOf(key: string): Promise<Cells> {
+    return (await this.#store.load(key))?.cells ?? new Map()
   }
 
   async #end(key: string): Promise<boolean> {
-    if (this.#store.engine.stateless) throw noIndex(this.#store.engine.name)
     return (await this.#store.delete(key)) === 'deleted'
   }
 
@@ -285,7 +277,13 @@ export class Sessions<T extends object = SessionData> {
   }
 }
 
-function keyOf(except: object | undefined): string | null {
-  if (except === undefined) return null
-  return except instanceof UserSession ? UserSession.entryOf(except).key : (findScope(except)?.state.key ?? null)
+/** Whose a login is, which one over several sites, and the keys of its sessions as far as they are known. */
+interface LoginKeys {
+  readonly user: string | null
+  readonly group: string | null
+  readonly keys: readonly string[]
+}
+
+function loginIn(cells: Cells, key: string): LoginKeys {
+  return { user: userOf(cells), group: linkOf(cells)?.g ?? null, keys: [key] }
 }

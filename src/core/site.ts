@@ -4,6 +4,7 @@ import type { Decision } from './decide.js'
 import type { GroupOf } from './link-mark.js'
 import type { LinkStore } from './link-store.js'
 import { orElse } from './maybe.js'
+import { isMissingTable, MIGRATE } from './missing-tables.js'
 import type { Part, PartName } from './part.js'
 import type { Scope } from './scope.js'
 import { SessionCookie } from './session-cookie.js'
@@ -135,7 +136,7 @@ export class Site<T extends object = SessionData> {
   }
 
   /**
-   * Waits until the session store answers: before a server listens, or a job begins. Without it the first visitors of a fresh process may get a
+   * Waits until the session store answers, and has its tables: before a server listens, or a job begins. Without it the first visitors of a fresh process may get a
    * 503, while drivers are loaded and connections are made. Throws `StoreUnavailable` after `timeout` seconds (default 10).
    *
    * @example
@@ -149,7 +150,11 @@ export class Site<T extends object = SessionData> {
   async ready({ timeout = 10 }: { readonly timeout?: number } = {}): Promise<void> {
     try {
       const key = this.store.newKey()
-      await untilReady(() => this.store.exists(key), timeout)
+      const ask = async (): Promise<void> => {
+        await this.store.exists(key)
+        await this.store.besides()
+      }
+      await untilReady(ask, timeout)
       // The cache beside a table, whose connection the first save would have to wait for. Without it the site works too.
       await orElse<unknown>(
         () => this.engine.loadCopy?.(key),
@@ -158,9 +163,8 @@ export class Site<T extends object = SessionData> {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const { cause } = error
-      throw new StoreUnavailable(`The session store '${this.engine.name}' did not answer within ${timeout} s.`, {
-        cause,
-      })
+      const why = isMissingTable(cause) ? `is not ready. ${MIGRATE}` : `did not answer within ${timeout} s.`
+      throw new StoreUnavailable(`The session store '${this.engine.name}' ${why}`, { cause })
     }
   }
 

@@ -65,10 +65,13 @@ export class Store {
   readonly #askingCutoffs: Asking
   readonly #askingLinks: Asking
   readonly #links: LinkStore | null
+  /** Whether records and groups are asked for. */
+  #hasLinks: boolean
 
   constructor(engine: SessionEngine, settings: ResolvedSettings, { random, emit, links, groupOf }: StoreParts) {
     this.engine = engine
     this.#links = links
+    this.#hasLinks = links !== null && settings.sessionTokenAudiences.length > 0
     this.groupOf = groupOf
     this.settings = settings
     this.clock = settings.clock
@@ -231,6 +234,18 @@ export class Store {
       leave: (group, keys) => ask(() => links.leave(group, keys)),
       members: (group) => ask(() => links.members(group)),
     }
+  }
+
+  /** Says at the start that records and groups will be asked for. Throws `ImproperlyConfigured` where there are none. */
+  usesLinks(): void {
+    if (this.#links === null) throw noLinks(this.engine.name)
+    this.#hasLinks = true
+  }
+
+  /** Asks what is kept beside the sessions, as far as it is used, whether it is there. */
+  async besides(): Promise<void> {
+    if (this.settings.sessionUserIndex && this.engine.users !== undefined) await this.index.of('')
+    if (this.#hasLinks) await this.links.get('')
   }
 
   /** Forgets the records and memberships that are past their end; `undefined` where the store does so by itself. */

@@ -4,7 +4,7 @@ import { runtime } from './runtime.js'
 /** Milliseconds that one waits for others. Whoever waits longer is most likely inside of what it waits for. */
 const PATIENCE = 10_000
 
-/** One transaction at a time for each session of this process: they would only make each other run again. */
+/** One at a time in this process for each key: a session's transactions, a value's changes would only make each other run again. */
 export class Turns {
   /** Ends with what the store failed with, if it did. */
   readonly #last = new Map<string, Promise<StoreUnavailable | undefined>>()

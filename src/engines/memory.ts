@@ -26,6 +26,9 @@ export function memoryEngine(options: MemoryEngineOptions = {}): SessionEngine {
   return new MemoryEngine(options.max ?? 100_000, options.clock ?? Date.now)
 }
 
+/** A session is in four groups at most, each of which may be marked as over. One that made room for another would let its sessions live. */
+const LINKS_OF_ONE = 8
+
 class MemoryEngine implements SessionEngine {
   readonly name = 'memory'
   readonly synchronous = true
@@ -36,7 +39,7 @@ class MemoryEngine implements SessionEngine {
   constructor(max: number, clock: Clock) {
     this.#sessions = new BoundedMap(max, clock)
     this.users = new CacheIndex(locmem({ clock }), '', clock)
-    this.links = new CacheLinks(locmem({ clock }), '', clock)
+    this.links = new CacheLinks(locmem({ clock, max: LINKS_OF_ONE * max }), '', clock)
   }
 
   load(key: string): Loaded | null {

@@ -1,3 +1,4 @@
+import { orElse } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
 import type { PlainResponse } from '../core/types.js'
 import { BodyNotParsed } from '../errors.js'
@@ -5,6 +6,10 @@ import { recordOf } from '../wire/link-names.js'
 import { type Ground, reasonOf, tell } from './ground.js'
 import { GOOD_FOR, readLogoutToken, TOLERANCE, type Wish } from './logout-token.js'
 
+/** What is kept of a token that was carried out; until then, the moment at which that was begun. */
+const DONE = 'done'
+/** Milliseconds after which whoever began has failed, or is not there any more. */
+const PATIENCE = 5000
 /** Bytes of a request that ends sessions. */
 const MOST = 16_384
 
@@ -25,20 +30,31 @@ export async function backchannel(ground: Ground, scope: Scope): Promise<PlainRe
   }
 }
 
-/** A token counts once. Where its sessions cannot be ended it may come again. */
+/** A token counts once. Where its sessions cannot be ended, or not all of them, it may come again: at once, or when the store has come back. */
 async function end(ground: Ground, scope: Scope, { who }: Wish, record: string): Promise<PlainResponse> {
   const { site } = ground
   const { links } = site.store
-  const until = Math.ceil(site.settings.clock()) + (GOOD_FOR + 3 * TOLERANCE) * 1000
-  if (!(await links.add(record, '1', until))) return refusedAs(ground, scope, 'replay')
+  const now = Math.ceil(site.settings.clock())
+  const until = now + (GOOD_FOR + 3 * TOLERANCE) * 1000
+  const isNew = await links.add(record, String(now), until)
+  if (!isNew && !isLeft(await links.get(record), now)) return refusedAs(ground, scope, 'replay')
   try {
     await site.sessions.endSessions(who)
+    await links.put(record, DONE, until)
   } catch (error) {
-    await links.take(record)
+    await orElse<unknown>(
+      () => links.take(record),
+      () => undefined,
+    )
     throw error
   }
   tell(ground, scope, 'backchannel')
   return { status: 200, headers: { 'Cache-Control': 'no-store' }, body: '' }
+}
+
+/** Whether somebody began to carry a token out, and did not. */
+function isLeft(text: string | null, now: number): boolean {
+  return text !== null && text !== DONE && Number(text) <= now - PATIENCE
 }
 
 interface Refusal {

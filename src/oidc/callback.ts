@@ -4,7 +4,7 @@ import type { PlainResponse } from '../core/types.js'
 import { page, redirect, refused } from '../sites/answers.js'
 import { queryOf } from '../sites/ground.js'
 import { rest } from '../sites/silent.js'
-import { isRandom, type Transaction } from '../sites/transaction.js'
+import { isRandom, isUnproved, type Transaction } from '../sites/transaction.js'
 import { recordOf } from '../wire/link-names.js'
 import { enter } from './enter.js'
 import { type Claims, type Ground, reasonOf, tell } from './ground.js'
@@ -20,10 +20,12 @@ const OURS = ['invalid_client', 'unauthorized_client', 'invalid_redirect_uri']
 
 /** The browser comes back from the provider. A login is good for one return, whatever becomes of it. */
 export async function callback(ground: Ground, scope: Scope): Promise<PlainResponse> {
-  const state = queryOf(scope).get('state')
+  const query = queryOf(scope)
+  const state = query.get('state')
   const transaction = isRandom(state) ? ground.logins.take(scope, state) : null
   if (transaction === null) return rejected(ground, scope, 'transaction')
-  if (!(await isFirst(ground, transaction))) return rejected(ground, scope, 'used')
+  // Without a code nothing is asked of anybody, and nothing is kept of it.
+  if (query.get('code') !== null && !(await isFirst(ground, transaction))) return rejected(ground, scope, 'used')
   let known: Known
   let tokens: TokenResponse
   let claims: Claims
@@ -40,9 +42,7 @@ export async function callback(ground: Ground, scope: Scope): Promise<PlainRespo
   }
   const user = await ground.rules.mapUser(claims, scope.request)
   if (user === null || !user.isActive) return unknown(ground, scope)
-  if (transaction.fresh && scope.site.settings.sessionAuthTime && typeof claims['auth_time'] !== 'number') {
-    return unproved(ground, scope)
-  }
+  if (isUnproved(scope, transaction, claims['auth_time'])) return unproved(ground, scope)
   await enter(ground, scope, { known, tokens, claims, user, transaction })
   tell(ground, scope, 'login')
   return arrived(scope, transaction.next)
@@ -94,7 +94,11 @@ function unknown(ground: Ground, scope: Scope): PlainResponse {
 /** Somebody was to prove anew who they are. If they were let in without that they would be sent back for it, again and again. */
 function unproved(ground: Ground, scope: Scope): PlainResponse {
   tell(ground, scope, 'reject', 'auth_time')
-  return page(403, 'You were not asked who you are', '<p>Your provider does not say when you last proved that.</p>')
+  return page(
+    403,
+    'You were not asked who you are',
+    '<p>Your provider does not say that you have proved that just now.</p>',
+  )
 }
 
 function rejected(ground: Ground, scope: Scope, reason: string): PlainResponse {

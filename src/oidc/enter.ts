@@ -47,7 +47,7 @@ export async function enter(
   const of = { i: known.issuer, c: known.clientId, s: typeof sid === 'string' ? sid : undefined, u: sub }
   // Sessions on other sites that came of another one than this at the provider would not hear of this one's end.
   const other =
-    before !== null && (['i', 'c', 's'] as const).some((name) => before[name] !== of[name]) ? before.g : undefined
+    before !== null && (['i', 'c', 's', 'u'] as const).some((name) => before[name] !== of[name]) ? before.g : undefined
   let login = ''
   const say = (state: SessionState): void => {
     // Of the same login before: what belongs to it ends with this one.

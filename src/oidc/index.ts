@@ -1,8 +1,9 @@
 import type { AuthPart } from '../auth/part.js'
 import type { User } from '../auth/user.js'
 import { type Guard, guard } from '../core/guard.js'
-import { type Scope, scopeOf } from '../core/scope.js'
-import { Site } from '../core/site.js'
+import { OnSite } from '../core/on-site.js'
+import type { Scope } from '../core/scope.js'
+import type { Site } from '../core/site.js'
 import type { MaybePromise, PlainResponse } from '../core/types.js'
 import type { CsrfPart } from '../csrf/part.js'
 import { ImproperlyConfigured } from '../errors.js'
@@ -61,6 +62,12 @@ export interface RelyingPartyOptions {
   readonly keepTokens?: false | 'encrypted'
 }
 
+const OPTIONS = [
+  ...['site', 'config', 'redirectUri', 'postLogoutUri', 'mapUser', 'backend', 'scope', 'parameters', 'userInfo'],
+  ...['maxAge', 'absoluteAge', 'keepTokens'],
+] as const satisfies readonly (keyof RelyingPartyOptions)[]
+const made: OnSite = new OnSite('createRelyingParty')
+
 /** What a site mounts to let a provider log its visitors in. */
 export interface RelyingParty {
   /**
@@ -116,19 +123,22 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
   const ground = groundOf(options)
   const base = new URL('.', ground.redirectUri).pathname
   site.part<CsrfPart>('csrf').exemptPath(`${base}backchannel`)
-  site.part<AuthPart>('auth').delegated.add(`${base}login`)
+  const { delegated } = site.part<AuthPart>('auth')
+  if (delegated.has(`${base}login`)) {
+    throw new ImproperlyConfigured(`Another provider has '${base}' already: give each a redirectUri of its own.`)
+  }
+  delegated.add(`${base}login`)
   return {
-    routes: guard((request) => routed(ground, base, ownScope(site, request))),
-    accessToken: (request) => accessToken(ground, ownScope(site, request)),
+    routes: guard((request) => routed(ground, base, made.scopeOf(site, request))),
+    accessToken: (request) => accessToken(ground, made.scopeOf(site, request)),
     ready: async () => void (await ground.provider.known()),
   }
 }
 
 function groundOf(options: RelyingPartyOptions): Ground {
   const { site, config, postLogoutUri, mapUser, absoluteAge = ABSOLUTE_AGE, keepTokens = false } = options
-  if (!(site instanceof Site)) {
-    throw new ImproperlyConfigured('site of createRelyingParty is the `.site` of what `sojourn(settings)` returns.')
-  }
+  made.refuseOther(site)
+  made.refuseUnknown(options, OPTIONS)
   if (typeof mapUser !== 'function') {
     throw new ImproperlyConfigured('createRelyingParty needs mapUser: which user of this site a provider means.')
   }
@@ -139,13 +149,8 @@ function groundOf(options: RelyingPartyOptions): Ground {
     throw new ImproperlyConfigured('absoluteAge of createRelyingParty is a whole number of seconds.')
   }
   const redirectUri = ownUri('redirectUri', 'callback', options.redirectUri)
-  if (site.engine.consistency === 'last-write-wins') {
-    throw new ImproperlyConfigured(
-      `The session engine '${site.engine.name}' cannot compare, so a late save could undo a logout: createRelyingParty needs another engine.`,
-    )
-  }
-  // Asked for now: what is missing is said at the start.
-  void site.store.links
+  made.refuseLastWriteWins(site, 'a late save could undo a logout')
+  site.store.usesLinks()
   const { backends } = site.part<AuthPart>('auth')
   if (options.backend !== undefined && !backends.has(options.backend)) {
     throw new ImproperlyConfigured(
@@ -192,12 +197,6 @@ function ownUri(option: string, route: string, given: string): URL {
 function beside(redirectUri: URL, url: URL): URL {
   if (new URL('.', redirectUri).href === new URL('.', url).href) return url
   throw new ImproperlyConfigured('postLogoutUri of createRelyingParty is beside its redirectUri.')
-}
-
-function ownScope(site: Site, request: object): Scope {
-  const scope = scopeOf(request)
-  if (scope.site === site) return scope
-  throw new ImproperlyConfigured('createRelyingParty was given another site than the middleware before it has.')
 }
 
 function routed(ground: Ground, base: string, scope: Scope): MaybePromise<PlainResponse | null> {

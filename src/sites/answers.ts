@@ -7,6 +7,11 @@ const PRIVATE = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
 } as const
 
+/** An answer that was made elsewhere, a redirect to the login page, as one of a login's steps. */
+export function privately(answer: PlainResponse): PlainResponse {
+  return { ...answer, headers: { ...PRIVATE, ...answer.headers } }
+}
+
 export function redirect(location: URL | string): PlainResponse {
   return { status: 303, headers: { ...PRIVATE, Location: String(location) }, body: '' }
 }

@@ -13,7 +13,7 @@ import { ticketHolder } from './holder.js'
 import { isSameLogin } from './same-login.js'
 import { rest } from './silent.js'
 import { sayOfLogin, type Ticket, takeTicket } from './tickets.js'
-import { challengeOf, isRandom, type Transaction } from './transaction.js'
+import { challengeOf, isRandom, isUnproved, type Transaction } from './transaction.js'
 
 /**
  * The browser comes back from the hub. The ticket is used up before anything else is looked at: what fails here may be found in a log or a
@@ -38,11 +38,13 @@ async function redeem(
   ground: Ground,
   scope: Scope,
   ticket: Ticket | null,
-  { verifier, next, fresh }: Transaction,
+  transaction: Transaction,
 ): Promise<PlainResponse> {
+  const { verifier, next, fresh } = transaction
   if (ticket === null) return rejected(ground, scope, 'ticket')
   if (ticket.aud !== ground.registry.self.audience) return rejected(ground, scope, 'audience')
   if (!constantTimeEqual(challengeOf(verifier), ticket.challenge)) return rejected(ground, scope, 'verifier')
+  if (isUnproved(scope, transaction, ticket.proved)) return rejected(ground, scope, 'unproved')
   const user = await ticketHolder(ground.site, ticket)
   if (user === null) return rejected(ground, scope, 'user')
   if (ground.mode === 'linked') await enter(scope, user, ticket, fresh)

@@ -1,11 +1,13 @@
 import type { AuthPart } from '../auth/part.js'
 import { type Guard, guard } from '../core/guard.js'
-import { type Scope, scopeOf } from '../core/scope.js'
-import { Site } from '../core/site.js'
+import { chain } from '../core/maybe.js'
+import { OnSite } from '../core/on-site.js'
+import type { Scope } from '../core/scope.js'
+import type { Site } from '../core/site.js'
 import type { MaybePromise, PlainResponse } from '../core/types.js'
 import type { CsrfPart } from '../csrf/part.js'
 import { ImproperlyConfigured } from '../errors.js'
-import { notAhead, wrongMethod } from './answers.js'
+import { notAhead, privately, wrongMethod } from './answers.js'
 import { begin } from './begin.js'
 import { callback } from './callback.js'
 import { grant } from './grant.js'
@@ -35,9 +37,11 @@ export interface Sites {
    * hub. A guard: it answers them, and lets all other requests pass.
    */
   readonly routes: Guard
-  /** A guard before pages that asks the hub who an unknown visitor is, by four redirects that nobody sees. */
+  /** A guard before pages that asks the hub who an unknown visitor is, by three redirects that nobody sees. */
   readonly silent: Guard
 }
+
+const made: OnSite = new OnSite('createSites')
 
 /** The routes: how each is asked for, and on which sites it is. */
 const ROUTES: Readonly<
@@ -69,21 +73,17 @@ const ROUTES: Readonly<
  *   members: { shop: 'https://shop.example/sso/', news: 'https://news.example/sso/' },
  * })
  * const app = express()
- * app.use(sessions, sites.routes, sites.silent)
+ * app.use(sessions, sites.routes)
+ * app.get('/', sites.silent, (_req, res) => void res.send('Welcome'))
  * ```
  */
 export function createSites({ site, mode = 'linked', ...names }: SitesOptions): Sites {
-  if (!(site instanceof Site)) {
-    throw new ImproperlyConfigured('site of createSites is the `.site` of what `sojourn(settings)` returns.')
-  }
+  made.refuseOther(site)
+  made.refuseUnknown(names, ['self', 'hub', 'members', 'mode', 'site'])
   if (mode !== 'linked' && mode !== 'shared') {
     throw new ImproperlyConfigured(`mode of createSites is 'linked' or 'shared', not '${mode}'.`)
   }
-  if (site.engine.consistency === 'last-write-wins') {
-    throw new ImproperlyConfigured(
-      `The session engine '${site.engine.name}' cannot compare, so a ticket could be used twice: createSites needs another engine.`,
-    )
-  }
+  made.refuseLastWriteWins(site, 'a ticket could be used twice')
   if (site.engine.stateless && mode === 'shared') {
     throw new ImproperlyConfigured(
       "Signed cookies cannot be one session on several sites: createSites needs mode 'linked', or another engine.",
@@ -97,6 +97,7 @@ export function createSites({ site, mode = 'linked', ...names }: SitesOptions): 
   const registry = new Registry(names)
   const transactions = new Transactions(site.settings, registry.self.audience)
   const ground: Ground = { site, registry, transactions, mode }
+  site.store.usesLinks()
   const auth = site.part<AuthPart>('auth')
   auth.linksLogins = true
   const begins = `${registry.self.base.pathname}begin`
@@ -107,17 +108,9 @@ export function createSites({ site, mode = 'linked', ...names }: SitesOptions): 
   // Programs have no cookies, so nobody can be made to send one.
   if (registry.isHub) site.part<CsrfPart>('csrf').exemptPath(`${registry.self.base.pathname}token`)
   return {
-    routes: guard((request) => routed(ground, ownScope(site, request))),
-    silent: guard((request) => silent(ground, ownScope(site, request))),
+    routes: guard((request) => routed(ground, made.scopeOf(site, request))),
+    silent: guard((request) => silent(ground, made.scopeOf(site, request))),
   }
-}
-
-function ownScope(site: Site, request: object): Scope {
-  const scope = scopeOf(request)
-  if (scope.site !== site) {
-    throw new ImproperlyConfigured('createSites was given another site than the middleware before it has.')
-  }
-  return scope
 }
 
 function routed(ground: Ground, scope: Scope): MaybePromise<PlainResponse | null> {
@@ -128,5 +121,6 @@ function routed(ground: Ground, scope: Scope): MaybePromise<PlainResponse | null
   if (found === undefined || (found.on !== undefined && (found.on === 'hub') !== isHub)) return null
   if (!found.methods.includes(scope.head.method)) return wrongMethod(found.methods.join(', '))
   if (isAhead(scope)) return notAhead()
-  return scope.head.method === 'GET' && isFramed(scope) ? rejected(ground, scope, 'frame') : found.step(ground, scope)
+  if (scope.head.method === 'GET' && isFramed(scope)) return rejected(ground, scope, 'frame')
+  return chain(found.step(ground, scope), privately)
 }

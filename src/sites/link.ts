@@ -11,8 +11,9 @@ export function linkSession(scope: Scope, known: Known): Link & { readonly g: st
   // Under which key the groups know it is said by whoever tells them.
   const { k: _k, e: _e, ...said } = known as Partial<Link>
   const link = {
-    ...said,
-    g: known.g ?? groupFor(scope),
+    // A provider need not say which session of its own it is.
+    ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
+    g: known.g ?? groupFor(scope, known),
     a: known.a ?? Math.floor(site.settings.clock()),
   }
   if (known.g === undefined || known.a === undefined) state.put(LINK_KEY, link)
@@ -21,8 +22,10 @@ export function linkSession(scope: Scope, known: Known): Link & { readonly g: st
 
 /**
  * The group of a login that has none yet: made of its key, so that two tabs at once give it the same. A signed cookie is no such key, for two
- * logins of one moment may have the same.
+ * logins of one moment may have the same. With a provider the key is that of the session before the login, from which two users may come
+ * at once: so whom the provider means is in it too.
  */
-export function groupFor({ state, site }: Scope): string {
-  return state.key === null || site.engine.stateless ? randomToken(16) : sha256(`gid:${state.key}`)
+export function groupFor({ state, site }: Scope, { i, c, s, u }: Known = {}): string {
+  if (state.key === null || site.engine.stateless) return randomToken(16)
+  return sha256(i === undefined ? `gid:${state.key}` : JSON.stringify(['gid', state.key, i, c, s, u]))
 }

@@ -1,3 +1,4 @@
+import { putOneOfFew } from '../core/few-records.js'
 import { LINK_KEY, type Link } from '../core/link-mark.js'
 import type { Scope } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
@@ -6,10 +7,8 @@ import { AUTH_TIME_KEY } from '../core/user-mark.js'
 import { randomToken } from '../wire/crypto.js'
 import { recordOf } from '../wire/link-names.js'
 
-/** Milliseconds that a ticket is good for. */
-const LASTS = 30_000
-/** As many of one session may be under way. */
-const MOST = 30
+/** As many of one session may be under way, each for so many milliseconds. */
+const FEW = { counted: 'tks', most: 30, lasts: 30_000 } as const
 
 /**
  * What a ticket stands for: plain JSON under the SHA-256 of the ticket, so that a Django can make and take it too, and whoever reads the store
@@ -49,20 +48,9 @@ export function sayOfLogin(state: SessionState, { gid, at, provider, proved }: T
 
 /** Makes a ticket; `null` where too many of this session are under way. */
 export async function issueTicket({ site, state }: Scope, ticket: Ticket): Promise<string | null> {
-  const { links, clock } = site.store
-  const group = recordOf('tks', state.key ?? '')
   const secret = randomToken()
-  const ends = clock() + LASTS
-  const name = recordOf('tk', secret)
-  const key = name.slice(-40)
-  // Counted with itself in it, so that however many come at once there are never more.
-  await links.join(group, { key, since: 0 }, ends)
-  if ((await links.members(group)).length > MOST) {
-    await links.leave(group, [key])
-    return null
-  }
-  await links.put(name, JSON.stringify(ticket), ends)
-  return secret
+  const few = { ...FEW, of: state.key ?? '' }
+  return (await putOneOfFew(site.store, few, recordOf('tk', secret), JSON.stringify(ticket))) ? secret : null
 }
 
 /** Uses a ticket up, whatever becomes of it; `null` where it is none, is over or was used. */

@@ -12,8 +12,13 @@ const LASTS = 600_000
 /** As many tabs of a browser may be logging in; the one that began first gives way. */
 const MOST = 5
 
-/** Characters of a path that is kept in a cookie; a browser takes 4,096 of the cookie as a whole. */
-const LONGEST_PATH = 2048
+/**
+ * Characters of a path that is kept in a cookie. A browser takes 4,096 of the cookie as a whole, and Node 16,384 of all headers of a request,
+ * which five of them have to fit into beside all else.
+ */
+const LONGEST_PATH = 1024
+/** Milliseconds by which another's clock may be behind. */
+const ANOTHERS_CLOCK = 60_000
 
 /** A login that a browser has begun here: known to this site alone, by a cookie that nobody else can read or make. */
 export interface Transaction {
@@ -78,6 +83,16 @@ export class Transactions {
     const text = this.#sealer.open(sealed)
     return text === null ? null : (JSON.parse(text) as Transaction)
   }
+}
+
+/**
+ * Somebody was to prove anew who they are, and nothing says that they did. A page that needs that would send them back for it, again and again.
+ *
+ * @param proved when they last did so, in seconds since 1970, by another's clock
+ */
+export function isUnproved({ site }: Scope, { fresh, began }: Transaction, proved: unknown): boolean {
+  if (!fresh || !site.settings.sessionAuthTime) return false
+  return typeof proved !== 'number' || proved * 1000 < began - ANOTHERS_CLOCK
 }
 
 /** A path that fits into a cookie, beside all else that is in it. */

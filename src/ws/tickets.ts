@@ -1,16 +1,16 @@
 import { getScopeUser } from '../auth/get-user.js'
 import * as commit from '../core/commit.js'
+import { putOneOfFew } from '../core/few-records.js'
+import { OnSite } from '../core/on-site.js'
 import { scopeOf } from '../core/scope.js'
-import type { Site } from '../core/site.js'
-import { ImproperlyConfigured } from '../errors.js'
 import { randomToken } from '../wire/crypto.js'
 import { recordOf } from '../wire/link-names.js'
 import { admissionOf } from './admission.js'
 
-/** Seconds that a ticket is good for: the page has only to open its socket. */
-const LASTS = 20
-/** As many of one session may be under way. */
-const MOST = 30
+/** As many of one session may be under way, each for so many milliseconds: the page has only to open its socket. */
+const FEW = { counted: 'wss', most: 30, lasts: 20_000 } as const
+const HARM = 'a ticket could be used twice'
+const made: OnSite = new OnSite('createTicket')
 const TICKET = /^[\w-]{43}$/
 
 /** What a ticket stands for: kept under its hash, so that whoever reads the store can make no ticket of it. */
@@ -46,27 +46,15 @@ export interface TicketOptions {
  */
 export async function createTicket(request: object, { aud }: TicketOptions): Promise<string | null> {
   const { site, state } = scopeOf(request)
-  refuseComparingNothing(site)
+  made.refuseLastWriteWins(site, HARM)
   await commit.load(state)
   await commit.settlePending(state)
   const { key } = state
   if (key === null) return null
-  const { links } = site.store
-  const ends = site.settings.clock() + LASTS * 1000
-  const group = recordOf('wss', key)
-  if ((await links.members(group)).length >= MOST) return null
   const ticket = randomToken()
-  const name = recordOf('ws', ticket)
-  await links.join(group, { key: name.slice(-40), since: 0 }, ends)
-  await links.put(name, JSON.stringify({ aud, key } satisfies StoredTicket), ends)
-  return ticket
-}
-
-function refuseComparingNothing({ engine }: Site): void {
-  if (engine.consistency !== 'last-write-wins') return
-  throw new ImproperlyConfigured(
-    `The session engine '${engine.name}' cannot compare, so a ticket could be used twice: createTicket needs another engine.`,
-  )
+  const stored: StoredTicket = { aud, key }
+  const isKept = await putOneOfFew(site.store, { ...FEW, of: key }, recordOf('ws', ticket), JSON.stringify(stored))
+  return isKept ? ticket : null
 }
 
 /**
@@ -82,7 +70,7 @@ export async function redeemTicket(request: object, ticket: string): Promise<boo
   admission.ticket = 'bad'
   const scope = scopeOf(request)
   const { site, state } = scope
-  refuseComparingNothing(site)
+  made.refuseLastWriteWins(site, HARM)
   // Used up before it is looked at: one that fails here is worth nothing to whoever finds it.
   const text = TICKET.test(ticket) ? await site.store.links.take(recordOf('ws', ticket)) : null
   if (text === null) return false

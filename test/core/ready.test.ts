@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { StoreUnavailable } from '../../src/errors.js'
 import { watched } from '../../src/testing/watched-engine.js'
-import { bareSite } from '../support/sites.js'
+import { bareSite, sqliteEngine } from '../support/sites.js'
 
 test('a site is ready when its store answers, however often it did not', async () => {
   let asked = 0
@@ -19,6 +19,31 @@ test('or says why not, after its time', async () => {
   const engine = watched(memoryEngine(), { fail: ['exists'] })
   await expect(bareSite({ engine }).ready({ timeout: 0.2 })).rejects.toBeInstanceOf(StoreUnavailable)
   expect(engine.count('exists')).toBeGreaterThan(1)
+})
+
+describe('tables that are not there are named, with what makes them', () => {
+  test('where a session is asked for', async () => {
+    const { engine, database } = sqliteEngine({})
+    void database.execute('DROP TABLE django_session')
+    const session = bareSite({ engine }).sessions.open('a'.repeat(32))
+    await expect(async () => session.load()).rejects.toThrow(/failed at load; .* run 'sojourn migrate'/)
+  })
+
+  // There is the table of sessions, and none of those beside it.
+  const { engine, database } = sqliteEngine({})
+  void database.execute('DROP TABLE sojourn_session')
+  const notReady = /is not ready\. .* run 'sojourn migrate'/
+
+  test('by what waits until a site with a list of users’ sessions is ready', async () => {
+    await expect(bareSite({ engine, sessionUserIndex: true }).ready({ timeout: 0 })).rejects.toThrow(notReady)
+  })
+
+  test('or one whose logins are for several sites; who uses neither needs neither', async () => {
+    const site = bareSite({ engine })
+    await site.ready({ timeout: 0 })
+    site.store.usesLinks()
+    await expect(site.ready({ timeout: 0 })).rejects.toThrow(notReady)
+  })
 })
 
 test('the cache beside a table is asked too, so that no save has to wait for its connection; without it the site is ready', async () => {

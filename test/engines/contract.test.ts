@@ -67,6 +67,14 @@ describe('memory', () => {
     expect(['lasting1', 'passing1', 'lasting2'].map((key) => engine.exists(key))).toEqual([true, false, true])
   })
 
+  test('groups do not give way to others while there is room for their sessions', async () => {
+    const clock = testClock()
+    const { links } = memoryEngine({ max: 15_000, clock })
+    const expires = clock() + 1000
+    for (let n = 0; n < 110_000; n++) await links?.join(`gid.${n}`, { key: 'a'.repeat(32), since: 0 }, expires)
+    expect(await links?.members('gid.0')).toHaveLength(1)
+  })
+
   test('a thousand visitors do not pass the bound', () => {
     const clock = testClock()
     const engine = memoryEngine({ max: 10, clock })

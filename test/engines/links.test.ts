@@ -1,12 +1,19 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { sojourn } from 'sojourn'
 import { testClock } from 'sojourn/testing'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { LinkStore, Member } from '../../src/core/link-store.js'
 import type { Site } from '../../src/core/site.js'
+import { FileLinks } from '../../src/engines/links/in-folder.js'
+import { SmallDisk } from '../faults/small-disk.js'
 import { type EngineName, engineNames, engines, type RunningStore, siteSettings } from '../support/engines.js'
 import { missingServer } from '../support/servers/index.js'
-import { bareSite, sqliteEngine } from '../support/sites.js'
+import { bareSite, SECRET, sqliteEngine } from '../support/sites.js'
 
 const HOUR = 3_600_000
 const AT_ONCE = 50
@@ -109,13 +116,20 @@ for (const name of engineNames) {
       await links.leave(group, ['nobody'.padEnd(32, 'x')])
     })
 
+    test('two hundred sessions join a group at once, and each is in it', async () => {
+      const group = fresh('gid')
+      const numbers = Array.from({ length: 200 }, (_, n) => n)
+      await Promise.all(numbers.map((n) => (n % 2 === 0 ? links : others).join(group, member(n), clock() + HOUR)))
+      expect(await keysIn(links, group)).toEqual(numbers.map(keyOf).sort())
+    })
+
     test('a membership ends, and joining again moves its end', async () => {
       const group = fresh('gid')
       await links.join(group, member(1), clock() + HOUR)
       await links.join(group, member(2), clock() - 1)
-      expect(await links.members(group)).toEqual([member(1)])
-      await links.join(group, member(1, 7), clock() + HOUR)
-      expect(await others.members(group)).toEqual([member(1, 7)])
+      expect(await links.members(group)).toEqual([{ ...member(1), expires: clock() + HOUR }])
+      await links.join(group, member(1, 7), clock() + 2 * HOUR)
+      expect(await others.members(group)).toEqual([{ ...member(1, 7), expires: clock() + 2 * HOUR }])
       await links.join(group, member(1), clock() - 1)
       expect(await links.members(group)).toEqual([])
     })
@@ -139,9 +153,70 @@ test.each<EngineName>(['sqlite', 'file'])('what is past its end is swept, and no
   clock.turn(-2)
   expect(await links.get('tk.old')).toBeNull()
   expect(await links.get('tk.new')).toBe('1')
-  expect(await links.members('gid.a')).toEqual([member(2)])
+  expect(await keysIn(links, 'gid.a')).toEqual([keyOf(2)])
   await site.close()
   await close()
+})
+
+describe('in a folder', () => {
+  const clock = testClock()
+  let folder: string
+  let site: Site
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sojourn-links-'))
+    site = sojourn({ secretKey: SECRET, sessionEngine: 'file', sessionFilePath: folder, clock })
+  })
+  afterEach(async () => {
+    await site.close()
+    rmSync(folder, { recursive: true })
+  })
+  const files = (): readonly string[] =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => name.replace(/^\.sessionid_links\/?/, ''))
+
+  test('a sweep leaves no empty group, and nothing of a process that ended while it wrote', async () => {
+    const { links } = site.store
+    await links.join('gid.over', member(1), clock() + 1000)
+    await links.join('gid.on', member(1), clock() + HOUR)
+    const [left, written] = [join(folder, '.sessionid_links/.left'), join(folder, '.sessionid_links/.written')]
+    for (const path of [left, written]) writeFileSync(path, '')
+    utimesSync(left, clock() / 1000, clock() / 1000 - 2 * 3600)
+    utimesSync(written, clock() / 1000, clock() / 1000)
+    clock.turn(2)
+    await site.sessions.clearExpired()
+    expect(files()).toEqual(expect.arrayContaining(['groups/gid.on', '.written']))
+    expect(files()).not.toEqual(expect.arrayContaining(['groups/gid.over']))
+    expect(files()).not.toEqual(expect.arrayContaining(['.left']))
+  })
+
+  test('who joins a group whose folder is taken away at that moment is in it all the same', async () => {
+    const { links } = site.store
+    await links.join('gid.a', member(0), clock() + HOUR)
+    const group = join(folder, '.sessionid_links/groups/gid.a')
+    const sweeping = new Worker(
+      "const { rmdirSync } = require('node:fs'), { workerData } = require('node:worker_threads')\n" +
+        'const now = new Int32Array(new SharedArrayBuffer(4))\n' +
+        'for (const end = Date.now() + 1500; Date.now() < end; Atomics.wait(now, 0, 0, 2)) try { rmdirSync(workerData) } catch {}',
+      { eval: true, workerData: group },
+    )
+    await once(sweeping, 'online')
+    for (let n = 0, end = Date.now() + 1500; Date.now() < end && n < 5000; n++) {
+      await links.join('gid.a', member(n), clock() + HOUR)
+      expect(await links.members('gid.a')).toContainEqual({ ...member(n), expires: clock() + HOUR })
+      await links.leave('gid.a', [keyOf(n), keyOf(0)])
+    }
+    await once(sweeping, 'exit')
+  })
+
+  test('on a full disk nothing is left of what could not be written', async ({ skip }) => {
+    await using disk = await SmallDisk.mount(1)
+    if (disk === undefined) return skip('needs root, to mount a disk')
+    const full = new FileLinks(disk.folder, 'sessionid', clock)
+    full.join('gid.a', member(0), clock() + HOUR)
+    await disk.fill()
+    expect(() => full.put('tk.a', 'x'.repeat(10_000), clock() + HOUR)).toThrow(/ENOSPC/)
+    expect(readdirSync(join(disk.folder, '.sessionid_links')).sort()).toEqual(['groups', 'records'])
+  })
 })
 
 test('a database from before there were these tables has its expired sessions cleared all the same', async () => {

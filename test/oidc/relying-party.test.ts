@@ -7,6 +7,7 @@ import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
 import type { SettingsInput } from '../../src/core/settings.js'
+import { groupOf } from '../../src/wire/link-names.js'
 import { SECRET } from '../support/sites.js'
 import { CLIENT_SECRET, newKey, ScriptedProvider } from './scripted-provider.js'
 import { Browser, backchannel, type Options, type Shop, type Visited, type World, world } from './world.js'
@@ -238,6 +239,27 @@ describe('login', () => {
     expect(session.get('_sojourn_auth_time')).toBe(at)
   })
 
+  test('a provider that asks nobody anew, though it was to, is a page that says so: nobody goes round for ever', async () => {
+    await open({}, { sessionAuthTime: true })
+    provider.play({ idToken: (claims) => ({ ...claims, auth_time: provider.now() - 3600 }) })
+    await ann.logIn(shop)
+    expect((await ann.visit(`${shop.origin}/recent`)).response.status).toBe(403)
+    provider.play({ idToken: (claims) => ({ ...claims, auth_time: provider.now() }) })
+    expect((await ann.visit(`${shop.origin}/recent`)).response.status).toBe(200)
+  })
+
+  test('of another user ends the login before, on all sites, also where the provider names no sessions', async () => {
+    await open({ mapUser: ({ sub }) => userBackend(shop.site).getOrCreate(`op|${sub}`) })
+    provider.play({ idToken: ({ sid, ...claims }) => claims })
+    expect((await ann.logIn(shop)).response.text).toMatch(/^op\|ann /)
+    const session = shop.site.sessions.open(sessionOf(ann) as string)
+    await session.load()
+    const { g } = session.get('_sso') as { g: string }
+    provider.sub = 'bob'
+    expect((await ann.logIn(shop)).response.text).toMatch(/^op\|bob /)
+    expect(await shop.site.store.links.get(`tomb.${groupOf('gid', g)}`)).not.toBeNull()
+  })
+
   test('nothing is stored for whoever only begins one', async () => {
     await open()
     const written: string[] = []
@@ -251,8 +273,10 @@ describe('login', () => {
     }
     for (let i = 0; i < 100; i++) {
       using crawler = new Browser()
-      await crawler.ask(`${shop.origin}/oidc/login?next=/${i}`)
+      const { headers } = await crawler.ask(`${shop.origin}/oidc/login?next=/${i}`)
       await crawler.ask(`${shop.origin}/oidc/callback?code=x&state=${'x'.repeat(43)}`)
+      const state = new URL(String(headers.location)).searchParams.get('state')
+      await crawler.ask(`${shop.origin}/oidc/callback?error=access_denied&state=${state}`)
     }
     expect(written).toEqual([])
   })
@@ -525,6 +549,7 @@ describe('what is refused at the start', () => {
     ['no mapUser', { mapUser: undefined }, /mapUser/],
     ['no site', { site: {} }, /site/],
     ['an age that is none', { absoluteAge: 0 }, /absoluteAge/],
+    ['an option that is none', { redirectURI: 'x' }, /no option 'redirectURI'; did you mean redirectUri\?/],
   ])('%s', (_, changes, message) => {
     expect(make(changes)).toThrow(message)
   })
@@ -537,6 +562,13 @@ describe('what is refused at the start', () => {
       get: (target, name) => (name in changes ? changes[name as never] : target[name as 'load']),
     })
     expect(make({ site: sojourn({ secretKey: SECRET, sessionEngine: engine }) })).toThrow(message)
+  })
+
+  test('two providers with one redirectUri', () => {
+    const site = sojourn({ secretKey: SECRET, sessionEngine: 'memory', databases: { default: 'sqlite::memory:' } })
+    make({ site })()
+    expect(make({ site })).toThrow(/a redirectUri of its own/)
+    expect(make({ site, redirectUri: 'https://shop.example/other/callback' })).not.toThrow()
   })
 
   test('a site without login', () => {

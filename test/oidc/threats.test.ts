@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { request } from 'node:http'
 import { userBackend } from 'sojourn/auth'
-import { testClock } from 'sojourn/testing'
+import { memoryEngine } from 'sojourn/engines/memory'
+import { testClock, watched } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
 import { CLIENT_SECRET, EVENT, newKey, type Said, ScriptedProvider } from './scripted-provider.js'
@@ -33,6 +34,59 @@ afterEach(async () => {
   await there[Symbol.asyncDispose]()
   await provider[Symbol.asyncDispose]()
 })
+
+test.each(['ann', 'mallory'])(
+  'of two who come back at once from one anonymous session each has a login and tokens of their own (%s is slower)',
+  async (slower) => {
+    let arrived: () => void = () => undefined
+    let goOn: () => void = () => undefined
+    const isHere = new Promise<void>((resolve) => {
+      arrived = resolve
+    })
+    const mayGoOn = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    there = await world({
+      issuer: provider.issuer,
+      // Such as a server is: the session is fetched when its request begins.
+      settings: {
+        sessionEngine: watched(memoryEngine(), { delay: 0 }),
+        databases: { default: 'sqlite::memory:' },
+        clock,
+      },
+      options: () => ({
+        keepTokens: 'encrypted',
+        mapUser: async ({ sub }) => {
+          if (sub === slower) {
+            arrived()
+            await mayGoOn
+          }
+          return userBackend(shop.site).getOrCreate(`op|${sub}`)
+        },
+      }),
+    })
+    shop = there.on('shop')
+    using mallory = new Browser()
+    await mallory.ask(`${shop.origin}/cart`)
+    // As a sibling host may: the victim has the attacker's session.
+    ann.at(shop.origin).cookies.set('sessionid', String(mallory.at(shop.origin).cookies.get('sessionid')))
+    const browsers = { ann, mallory }
+    const [first, second] = slower === 'ann' ? (['ann', 'mallory'] as const) : (['mallory', 'ann'] as const)
+    const as = (sub: string): void => void Object.assign(provider, { sub, sid: `of ${sub} at the provider` })
+    as(first)
+    const late = browsers[first].ask(await browsers[first].callbackOf(shop))
+    await isHere
+    as(second)
+    await browsers[second].logIn(shop)
+    goOn()
+    await late
+    const tokens = await Promise.all(
+      [first, second].map(async (name) => (await browsers[name].ask(`${shop.origin}/access`)).text),
+    )
+    expect(new Set(tokens).size).toBe(2)
+    expect(tokens).not.toContain('null')
+  },
+)
 
 const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 const lastReason = (): string | undefined => shop.events.at(-1)?.reason
@@ -458,6 +512,26 @@ describe('T58 forged back-channel logout', () => {
     links.members = members
     expect((await backchannel(shop, token)).status).toBe(200)
     expect(await ann.who(shop)).toBe('nobody')
+  })
+
+  test('also where that could not be noted, as when the store goes away as a whole', async () => {
+    await open()
+    await ann.logIn(shop)
+    const token = await provider.logoutToken('shop')
+    const links = shop.site.engine.links as unknown as Record<'members' | 'take', unknown>
+    const { members, take } = links
+    links.members = links.take = () => {
+      throw new Error('the store is away')
+    }
+    expect((await backchannel(shop, token)).status).toBe(400)
+    Object.assign(links, { members, take })
+    expect((await backchannel(shop, token)).status).toBe(400)
+    expect(lastReason()).toBe('replay')
+    clock.turn(5)
+    expect((await backchannel(shop, token)).status).toBe(200)
+    expect(await ann.who(shop)).toBe('nobody')
+    clock.turn(5)
+    expect((await backchannel(shop, token)).status).toBe(400)
   })
 
   test('only by sid that session ends, and only by sub all of the user’s that are not younger than the token', async () => {

@@ -123,7 +123,10 @@ describe.each([
       await expect.poll(() => frame?.url()).not.toBe('about:blank')
       const text = await frame?.locator('body').innerText()
       if (path === '/sso/nothing') expect(text).toContain('nobody')
-      else expect(text ?? '').not.toContain('login')
+      else {
+        expect(text ?? '').not.toMatch(/login|ann|nobody/)
+        expect(there.on('news').events.at(-1)).toMatchObject({ step: 'reject', reason: 'frame' })
+      }
     }
   })
 

@@ -1,34 +1,33 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { StoreUnavailable } from 'sojourn'
+import { userBackend } from 'sojourn/auth'
 import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { SettingsInput } from '../../src/core/settings.js'
-import type { SessionEngine } from '../../src/core/types.js'
-import { type Browser, type Name, type World, world } from './world.js'
+import type { Loaded, SessionEngine } from '../../src/core/types.js'
+import { sqliteFile } from '../support/sqlite-file.js'
+import { type Browser, type Name, PASSWORD, type World, world } from './world.js'
 
 /** When a login over several sites ends, and that it does. */
 const DAY = 86_400
-let folder: string
+let file: ReturnType<typeof sqliteFile>
 let there: World
 let ann: Browser
 const clock = testClock()
 
 async function open(settings: SettingsInput = {}): Promise<void> {
   there = await world({
-    settings: { databases: { default: `sqlite:${join(folder, 'db.sqlite3')}` }, clock, ...settings },
+    settings: { databases: { default: file.url }, clock, ...settings },
   })
   ann = there.browser()
 }
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sojourn-sites-'))
+  file = sqliteFile()
 })
 afterEach(async () => {
   ann.close()
   await there[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
+  file.remove()
 })
 
 const page = (name: Name, path = '/'): string => there.originOf(name) + path
@@ -61,6 +60,8 @@ function withoutDeleting(refused: string): () => void {
     engine.delete = remove
   }
 }
+
+const linkIn = (cells: ReadonlyMap<string, string>): unknown => JSON.parse(cells.get('_sso') ?? 'null')
 
 /** The address by which the hub sends the browser back to a member, not opened yet. */
 async function ticketFor(name: Name): Promise<string> {
@@ -115,7 +116,58 @@ test('whoever is nobody at the hub any more sees its login page once', async () 
   expect((await ann.login(await ann.visit(page('shop', '/recent')))).response.text).toBe('proved')
 })
 
+test('a hub that does not say when they did so leads nobody round for ever', async () => {
+  await open({ sessionAuthTime: true })
+  await logIn()
+  await ann.visit(begin('shop'))
+  clock.turn(3600)
+  const { url } = await ann.visit(page('shop', '/recent'))
+  const { pathname, search } = new URL(url)
+  const { headers } = await ann.at(url).post(pathname + search)
+  const { engine } = there.on('hub').site
+  const loaded = (await engine.load(String(cookieOf('hub')))) as Loaded
+  const cells = new Map(loaded.cells)
+  cells.delete('_sojourn_auth_time')
+  await engine.save(String(cookieOf('hub')), { cells, expires: clock() + DAY * 1000 }, loaded.version)
+  expect((await ann.visit(new URL(String(headers.location), url).href)).response.status).toBe(400)
+  expect(there.on('shop').events.at(-1)).toMatchObject({ step: 'reject', reason: 'unproved' })
+})
+
+test('somebody else who logs in at the hub ends the login before theirs, on all sites', async () => {
+  await open()
+  await userBackend(there.on('hub').site).createUser('bob', PASSWORD)
+  await logIn()
+  await ann.visit(begin('shop'))
+  await ann.login(await ann.visit(page('hub', '/login?as=bob')))
+  expect([await who('hub'), await who('shop')]).toEqual(['bob', 'nobody'])
+})
+
 describe('endSessions of a user', () => {
+  test('ends a login by a machine whose clock is ahead', async () => {
+    await open()
+    clock.turn(300)
+    await logIn()
+    await ann.visit(begin('shop'))
+    clock.turn(-300)
+    expect(await there.on('shop').site.sessions.endSessions({ user: there.user.id })).toBe(2)
+    expect([await who('hub'), await who('shop')]).toEqual(['nobody', 'nobody'])
+  })
+
+  test.each<[string, object]>([
+    ['nothing', {}],
+    ['a word that is none', { userId: 7 }],
+    ['a user who is undefined', { user: undefined }],
+    ['a user without a name', { user: '' }],
+    ['a session of no issuer', { iss: '', clientId: 'shop', sid: '1' }],
+    ['a subject, and not until when', { iss: 'https://id.example.com', clientId: 'shop', sub: '1' }],
+    ['milliseconds', { iss: 'https://id.example.com', clientId: 'shop', sub: '1', before: Date.now() }],
+  ])('and what names nobody is an error: %s', async (_, whom) => {
+    await open()
+    await expect(there.on('shop').site.sessions.endSessions(whom as { group: string })).rejects.toThrow(
+      /takes \{ group \}/,
+    )
+  })
+
   test('ends a login at the hub that has given out no ticket yet', async () => {
     await open()
     await logIn()
@@ -138,6 +190,40 @@ describe('endSessions of a user', () => {
 })
 
 describe('a logout', () => {
+  test('is known for as long as the longest session would have lasted, under whatever key that is by then', async () => {
+    await open()
+    await logIn()
+    await ann.visit(begin('shop'))
+    const { engine, sessions } = there.on('hub').site
+    const session = sessions.open(String(cookieOf('hub')))
+    await session.load()
+    session.setExpiry(100 * DAY)
+    await session.save()
+    // As Django does, which tells nobody.
+    const loaded = await engine.load(String(cookieOf('hub')))
+    await engine.create('k'.repeat(32), { cells: loaded?.cells ?? new Map(), expires: clock() + 100_000 * DAY })
+    ann.at(page('hub')).cookies.set('sessionid', 'k'.repeat(32))
+    expect(await logOut('shop')).toBe(303)
+    // A second end of the same must not make it shorter.
+    await sessions.endSessions({ group: String((linkIn(loaded?.cells ?? new Map()) as { g: string }).g) })
+    clock.turn(60 * DAY)
+    expect(await who('hub')).toBe('nobody')
+  })
+
+  test('refuses a ticket of it that comes back to a session under another key', async () => {
+    await open()
+    await logIn()
+    const [first, second] = [await ticketFor('shop'), await ticketFor('shop')]
+    await ann.ask(first)
+    const { engine } = there.on('shop').site
+    const loaded = await engine.load(String(cookieOf('shop')))
+    await engine.create('k'.repeat(32), { cells: loaded?.cells ?? new Map(), expires: clock() + 1000 * DAY })
+    expect(await logOut('hub')).toBe(303)
+    ann.at(page('shop')).cookies.set('sessionid', 'k'.repeat(32))
+    expect((await ann.ask(second)).status).toBe(400)
+    expect(await who('shop')).toBe('nobody')
+  })
+
   test('ends a login whose first ticket was made while the logout was on its way', async () => {
     await open()
     await logIn()

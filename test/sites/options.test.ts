@@ -8,7 +8,8 @@ const HUB = 'https://id.example.com/sso/'
 const MEMBERS = { shop: 'https://shop.example/sso/' }
 
 /** What may be wrong with the options and the settings of a site, and what the error then names. */
-const WRONG: readonly (readonly [string, Partial<Record<keyof SitesOptions, unknown>>, SettingsInput, RegExp])[] = [
+const WRONG: readonly (readonly [string, object, SettingsInput, RegExp])[] = [
+  ['an option that is none', { memers: {} }, {}, /no option 'memers'; did you mean members\?/],
   ['another word for a mode', { mode: 'sharde' }, {}, /'linked' or 'shared'/],
   ['no members', { members: undefined }, {}, /members: \{ shop/],
   ['itself under no name', { self: 'nobody' }, {}, /'nobody'/],

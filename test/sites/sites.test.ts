@@ -1,31 +1,30 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { userBackend } from 'sojourn/auth'
 import { type ClientResponse, testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
+import type { Loaded } from '../../src/core/types.js'
+import { sqliteFile } from '../support/sqlite-file.js'
 import { type Browser, type Visited, type World, type WorldOptions, world } from './world.js'
 
-let folder: string
+let file: ReturnType<typeof sqliteFile>
 let there: World
 let ann: Browser
 const clock = testClock()
 
 const open = (more: WorldOptions = {}): Promise<World> =>
-  world({ settings: { databases: { default: `sqlite:${join(folder, 'db.sqlite3')}` }, clock }, ...more })
+  world({ settings: { databases: { default: file.url }, clock }, ...more })
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sojourn-sites-'))
+  file = sqliteFile()
   there = await open()
   ann = there.browser()
 })
 afterEach(async () => {
   ann.close()
   await there[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
+  file.remove()
 })
 
 const begin = (name: 'shop' | 'news', path = '/'): string =>
@@ -143,12 +142,26 @@ describe('one session for all sites', () => {
   beforeEach(async () => {
     ann.close()
     await there[Symbol.asyncDispose]()
-    rmSync(join(folder, 'db.sqlite3'))
+    file.remove()
+    file = sqliteFile()
     there = await open({ mode: 'shared' })
     ann = there.browser()
   })
   const keyOn = (browser: Browser, name: 'hub' | 'shop' | 'news'): string | undefined =>
     browser.at(there.originOf(name)).cookies.get('sessionid')
+
+  test('the hub’s session is not shared with who has a ticket of the user that it was of before', async () => {
+    await logIn(ann)
+    const callback = await ticketFor(ann, 'news')
+    const bob = await userBackend(there.on('hub').site).createUser('bob', 'another long password')
+    const { engine } = there.on('hub').site
+    const key = String(keyOn(ann, 'hub'))
+    const loaded = (await engine.load(key)) as Loaded
+    const cells = new Map(loaded.cells).set('_auth_user_id', JSON.stringify(String(bob.id)))
+    await engine.save(key, { cells, expires: clock() + 3_600_000 }, loaded.version)
+    expect((await ann.ask(callback)).status).toBe(400)
+    expect(there.on('news').events.at(-1)).toMatchObject({ step: 'reject', reason: 'session' })
+  })
 
   test('a login gives each site the hub’s own session, and what one site writes the others read', async () => {
     await ann.ask(`${there.originOf('shop')}/cart`)
@@ -181,7 +194,7 @@ describe('one session for all sites', () => {
   test('a session that ended before its ticket was used is not brought back', async () => {
     await logIn(ann)
     const callback = await ticketFor(ann, 'news')
-    await there.on('hub').site.sessions.revoke(keyOn(ann, 'hub') as string)
+    await there.on('hub').site.store.delete(keyOn(ann, 'hub') as string)
     expect((await ann.ask(callback)).status).toBe(400)
     expect(await who(ann, 'news')).toBe('nobody null')
   })
@@ -241,10 +254,9 @@ async function logOut(browser: Browser, from: 'hub' | 'shop' | 'news'): Promise<
 test('a member knows when the user proved who they are, and a login after an ended one holds', async () => {
   ann.close()
   await there[Symbol.asyncDispose]()
-  rmSync(join(folder, 'db.sqlite3'))
-  there = await world({
-    settings: { databases: { default: `sqlite:${join(folder, 'db.sqlite3')}` }, clock, sessionAuthTime: true },
-  })
+  file.remove()
+  file = sqliteFile()
+  there = await world({ settings: { databases: { default: file.url }, clock, sessionAuthTime: true } })
   ann = there.browser()
   await ann.login(await ann.visit(`${there.originOf('hub')}/login`))
   const proved = Math.floor(clock() / 1000)
@@ -316,6 +328,22 @@ describe('attacks', () => {
     expect(await who(ann, 'news')).toMatch(/^nobody/)
   })
 
+  test('a cookie under the name of another login that was begun here is not that one', async () => {
+    await logIn(ann)
+    const [first, second] = [await ticketFor(ann, 'news'), await ticketFor(ann, 'news')]
+    const { cookies } = ann.at(first)
+    const begun = [...cookies.header().matchAll(/(__Host-sso-[^=]+)=([^;]+)/g)].map(([, name, value]) => ({
+      name,
+      value,
+    }))
+    cookies.set(String(begun[0]?.name), String(begun[1]?.value))
+    cookies.set(String(begun[1]?.name), String(begun[0]?.value))
+    for (const callback of [first, second]) {
+      expect((await ann.ask(callback)).status).toBe(400)
+      expect(there.on('news').events.at(-1)).toMatchObject({ step: 'reject', reason: 'transaction' })
+    }
+  })
+
   test('a cookie that was changed is refused', async () => {
     await logIn(ann)
     const callback = await ticketFor(ann, 'news')
@@ -357,9 +385,13 @@ describe('attacks', () => {
   })
 
   test('nothing of a login may be framed, kept or told to the next page', async () => {
+    const begun = await ann.ask(begin('news'))
+    const sentToLogIn = await ann.ask(String(begun.headers.location))
+    expect(sentToLogIn.status).toBe(302)
     await logIn(ann)
-    for (const url of [begin('news'), await ticketFor(ann, 'news')]) {
-      expect((await ann.ask(url)).headers).toMatchObject({
+    const redeemed = await ann.ask(await ticketFor(ann, 'news'))
+    for (const { headers } of [begun, sentToLogIn, redeemed]) {
+      expect(headers).toMatchObject({
         'cache-control': expect.stringMatching(/no-store/),
         'referrer-policy': 'no-referrer',
         'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
@@ -377,6 +409,12 @@ describe('attacks', () => {
     const answers = []
     for (const callback of callbacks) answers.push((await ann.ask(callback)).status)
     expect(answers).toEqual([400, 303, 303, 303, 303, 303])
+  })
+
+  test('what five tabs have begun fits into the headers of a request', async () => {
+    for (let tab = 0; tab < 5; tab++) await ann.ask(begin('news', `/${'a'.repeat(1020)}${tab}`))
+    expect(ann.at(there.originOf('news')).cookies.header().length).toBeLessThan(12_000)
+    expect((await ann.ask(`${there.originOf('news')}/`)).status).toBe(200)
   })
 
   test('a password that changed between the ticket and its use logs nobody in', async () => {

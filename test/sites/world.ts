@@ -108,7 +108,7 @@ function pages(sites: Sites) {
       response.setHeader('Content-Type', 'text/html')
       if (request.method === 'GET')
         return send(`<form method="post">${csrfInput(request)}<button>Log in</button></form>`)
-      const user = await authenticate(request, { username: 'ann', password: PASSWORD })
+      const user = await authenticate(request, { username: url.searchParams.get('as') ?? 'ann', password: PASSWORD })
       if (user !== null) await login(request, user)
       return void response.writeHead(302, { Location: url.searchParams.get('next') ?? '/' }).end()
     }

@@ -49,6 +49,12 @@ test('nothing is sent before the ticket is good, and what is none closes the soc
   }
 })
 
+test('of a session no more than thirty are under way, however many are asked for at once', async () => {
+  const key = await there.key()
+  const made = await Promise.all(Array.from({ length: 100 }, () => ticketOf(key)))
+  expect(made.filter((each) => each !== null).length).toBeLessThanOrEqual(30)
+})
+
 test('a cookie is no ticket, whoever it is of', async () => {
   const key = await there.key()
   const request = { headers: { origin: ORIGIN, cookie: `sessionid=${key}` } }

@@ -63,10 +63,7 @@ def is_over(session):
     since = {f"tomb.{group}": moment for group, moment in memberships(session).items()}
     if not since:
         return False
-    sql = f"SELECT name, value FROM sojourn_record WHERE name IN ({marks(since)}) AND expires > %s"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*since, now()])
-        return any(since[name] <= float(ended) for name, ended in cursor.fetchall())
+    return any(since[name] <= moment for name, (moment, _) in tombs(since).items())
 
 
 def join(session):
@@ -97,25 +94,35 @@ def end(login):
     in_cookies = settings.SESSION_ENGINE.endswith("signed_cookies")
     engine = import_module("django.contrib.sessions.backends.db" if in_cookies else settings.SESSION_ENGINE)
     group, moment = group_of("gid", login), now()
-    lasts = 2 * settings.SESSION_COOKIE_AGE * 1000
-    put("sojourn_record", {"name": f"tomb.{group}"}, value=str(moment), expires=moment + lasts)
+    name = f"tomb.{group}"
+    # As long as the last of its sessions would have lasted, under whatever key, and no less than was said before.
+    ends = [moment + 2 * settings.SESSION_COOKIE_AGE * 1000, *members(group).values()]
+    until = int(max(ends + [until for _, until in tombs([name]).values()]))
+    put("sojourn_record", {"name": name}, value=f"{moment} {until}", expires=until)
     for key in members(group):
         engine.SessionStore().delete(key)
-        execute("DELETE FROM sojourn_member WHERE grp = %s AND session_key = %s", group, key)
+        leave(group, key)
+
+
+def leave(group, key):
+    execute("DELETE FROM sojourn_member WHERE grp = %s AND session_key = %s", group, key)
 
 
 def members(group):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT session_key FROM sojourn_member WHERE grp = %s AND expires > %s", [group, now()])
-        return [key for key, in cursor.fetchall()]
+    """The keys of a group's sessions, and until when each is there."""
+    return dict(rows("SELECT session_key, expires FROM sojourn_member WHERE grp = %s AND expires > %s", group, now()))
+
+
+def tombs(names):
+    """Which of these marks are there: for whom a group is over, and until when that is known."""
+    sql = f"SELECT name, value FROM sojourn_record WHERE name IN ({marks(names)}) AND expires > %s"
+    return {name: tuple(map(float, text.split())) for name, text in rows(sql, *names, now())}
 
 
 def take(name):
     """Reads a record and deletes it; None where there is none. Of all who do so at once one gets it: who deletes it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT value FROM sojourn_record WHERE name = %s AND expires > %s", [name, now()])
-        row = cursor.fetchone()
-    return row[0] if row and execute("DELETE FROM sojourn_record WHERE name = %s", name) == 1 else None
+    found = rows("SELECT value FROM sojourn_record WHERE name = %s AND expires > %s", name, now())
+    return found[0][0] if found and execute("DELETE FROM sojourn_record WHERE name = %s", name) == 1 else None
 
 
 def put(table, names, **values):
@@ -131,6 +138,12 @@ def put(table, names, **values):
 
 def marks(values):
     return ", ".join(["%s"] * len(values))
+
+
+def rows(sql, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
 
 
 def execute(sql, *values):

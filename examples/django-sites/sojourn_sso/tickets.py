@@ -34,12 +34,14 @@ def challenge_of(verifier):
 
 def issue(session, ticket):
     """None where too many of this session are under way."""
-    group = links.record_of("tks", session.session_key)
-    if len(links.members(group)) >= MOST_TICKETS:
-        return None
     secret = secrets.token_urlsafe(32)
     name, expires = links.record_of("tk", secret), links.now() + TICKET_LASTS
+    group = links.record_of("tks", session.session_key)
+    # Counted with itself in it, so that however many come at once there are never more.
     links.put("sojourn_member", {"grp": group, "session_key": name[-40:]}, since=0, expires=expires)
+    if len(links.members(group)) > MOST_TICKETS:
+        links.leave(group, name[-40:])
+        return None
     links.put("sojourn_record", {"name": name}, value=json.dumps(ticket), expires=expires)
     return secret
 

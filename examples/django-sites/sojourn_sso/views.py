@@ -35,6 +35,12 @@ def audience_of(url):
 AUDIENCE = audience_of(HUB if IS_HUB else MEMBERS[NAME])
 
 
+# Where a page is for a frame, by what browsers say of it.
+FRAMES = {"iframe", "frame", "fencedframe", "embed", "object"}
+# Characters of a path that is kept in a cookie: of each of five logins that a browser may have begun.
+LONGEST_PATH = 1024
+
+
 class SeeOther(HttpResponseRedirect):
     status_code = 303
 
@@ -46,8 +52,13 @@ def step(view):
     @wraps(view)
     def answer(request):
         purpose = f"{request.headers.get('Sec-Purpose')} {request.headers.get('Purpose')}"
-        is_ahead = re.search(r"\b(prefetch|prerender)\b", purpose, re.IGNORECASE)
-        response = HttpResponse("Not ahead of time.", status=503) if is_ahead else view(request)
+        if re.search(r"\b(prefetch|prerender)\b", purpose, re.IGNORECASE):
+            response = HttpResponse("Not ahead of time.", status=503)
+        elif request.method == "GET" and request.headers.get("Sec-Fetch-Dest") in FRAMES:
+            # Browsers hold no redirect to its frame-ancestors, and a login is little else.
+            response = refused("frame")
+        else:
+            response = view(request)
         response["Cache-Control"] = "no-store"
         response["Referrer-Policy"] = "no-referrer"
         response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
@@ -74,7 +85,8 @@ def refused(reason):
 @step
 def begin(request):
     path = given(request, "next")
-    if not url_has_allowed_host_and_scheme(path, {request.get_host()}, require_https=request.is_secure()):
+    is_here = url_has_allowed_host_and_scheme(path, {request.get_host()}, require_https=request.is_secure())
+    if not is_here or len(path) > LONGEST_PATH:
         path = resolve_url(settings.LOGIN_REDIRECT_URL)
     if IS_HUB:
         return redirect_to_login(path)
@@ -143,6 +155,16 @@ def user_of(ticket):
 
 
 # The hub.
+
+
+def note_login(request, **_):
+    """A login is found by its user from its beginning on, also where it has given out no ticket yet."""
+    request.session.setdefault(links.LINK_KEY, {"a": links.now()})
+    links.join(request.session)
+
+
+if IS_HUB:
+    auth.user_logged_in.connect(note_login)
 
 
 @require_GET

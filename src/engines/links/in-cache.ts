@@ -1,5 +1,5 @@
 import type { Cache } from '../../caches/cache.js'
-import type { LinkStore, Member } from '../../core/link-store.js'
+import type { Joined, LinkStore, Member } from '../../core/link-store.js'
 import { chain } from '../../core/maybe.js'
 import type { Clock, MaybePromise } from '../../core/types.js'
 import { changeValue } from '../change-value.js'
@@ -56,7 +56,7 @@ export class CacheLinks implements LinkStore {
     )
   }
 
-  members(group: string): MaybePromise<readonly Member[]> {
+  members(group: string): MaybePromise<readonly Joined[]> {
     return chain(this.#cache.get(this.#group(group)), (cached) =>
       cached === null ? [] : membersOf(this.#alive(new TextDecoder().decode(cached.value))),
     )
@@ -84,6 +84,6 @@ export class CacheLinks implements LinkStore {
   }
 }
 
-function membersOf(group: Group): readonly Member[] {
-  return Object.entries(group).map(([key, [since]]) => ({ key, since }))
+function membersOf(group: Group): readonly Joined[] {
+  return Object.entries(group).map(([key, [since, expires]]) => ({ key, since, expires }))
 }

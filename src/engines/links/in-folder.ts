@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   utimesSync,
@@ -11,11 +12,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { LinkStore, Member } from '../../core/link-store.js'
+import type { Joined, LinkStore, Member } from '../../core/link-store.js'
 import type { Clock, Sweep } from '../../core/types.js'
 import { randomString } from '../../wire/crypto.js'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+/** What has not got its name after so many milliseconds is left of a process that ended. */
+const BEING_WRITTEN = 3_600_000
+/** How often one joins a group whose folder a sweep takes away at just that moment. */
+const TRIES = 5
 
 /**
  * Records and groups in a folder beside the sessions: a file for each record, and for each group a folder with a file for each session,
@@ -82,19 +87,31 @@ export class FileLinks implements LinkStore {
   }
 
   join(group: string, { key, since }: Member, expires: number): void {
-    mkdirSync(this.#group(group), { recursive: true, mode: 0o700 })
-    renameSync(this.#written(String(since), expires), join(this.#group(group), key))
+    const folder = this.#group(group)
+    const temporary = this.#written(String(since), expires)
+    for (let tries = 1; ; tries++) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      try {
+        renameSync(temporary, join(folder, key))
+        return
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT' && tries < TRIES) continue
+        rmSync(temporary, { force: true })
+        throw error
+      }
+    }
   }
 
   leave(group: string, keys: readonly string[]): void {
     for (const key of keys) rmSync(join(this.#group(group), key), { force: true })
   }
 
-  members(group: string): readonly Member[] {
+  members(group: string): readonly Joined[] {
     const folder = this.#group(group)
     return namesIn(folder).flatMap((key) => {
-      const since = this.#read(join(folder, key))
-      return since === null ? [] : [{ key, since: Number(since) }]
+      const path = join(folder, key)
+      const [expires, since] = [endOf(path), this.#read(path)]
+      return since === null ? [] : [{ key, since: Number(since), expires }]
     })
   }
 
@@ -115,23 +132,27 @@ export class FileLinks implements LinkStore {
     }
   }
 
-  /** Lets requests be served between. Folders of groups stay: whoever joins one just now must find it. */
+  /** The files that are past their end; takes the folders away that are empty then. Lets requests be served between. */
   async *#ended(now: number): AsyncGenerator<string> {
-    const folders = [this.#records(), ...namesIn(this.#groups()).map((group) => this.#group(group))]
-    for (const folder of folders) {
+    yield* endedIn(this.#folder, now - BEING_WRITTEN)
+    yield* endedIn(this.#records(), now)
+    for (const group of namesIn(this.#groups())) {
       await turn()
-      for (const name of namesIn(folder)) {
-        const path = join(folder, name)
-        if (endOf(path) <= now) yield path
-      }
+      yield* endedIn(this.#group(group), now)
+      removeEmpty(this.#group(group))
     }
   }
 
   #written(value: string, expires: number): string {
     const temporary = this.#temporary()
-    writeFileSync(temporary, value, { mode: 0o600 })
-    utimesSync(temporary, new Date(), new Date(Math.ceil(expires)))
-    return temporary
+    try {
+      writeFileSync(temporary, value, { mode: 0o600 })
+      utimesSync(temporary, new Date(), new Date(Math.ceil(expires)))
+      return temporary
+    } catch (error) {
+      rmSync(temporary, { force: true })
+      throw error
+    }
   }
 
   #read(path: string): string | null {
@@ -183,6 +204,24 @@ function linked(file: string, path: string): boolean {
 /** When a file's record ends, in milliseconds since 1970; long ago where somebody took it away. */
 function endOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+/** The files of a folder that ended before a moment. */
+function* endedIn(folder: string, moment: number): Generator<string> {
+  for (const name of namesIn(folder)) {
+    const path = join(folder, name)
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found?.isFile() && found.mtimeMs <= moment) yield path
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch (error) {
+    // Somebody is in it, or came first.
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
+  }
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -1,4 +1,4 @@
-import type { LinkStore, Member } from '../../core/link-store.js'
+import type { Joined, LinkStore, Member } from '../../core/link-store.js'
 import { chain, inOrder } from '../../core/maybe.js'
 import type { Clock, MaybePromise, Sweep } from '../../core/types.js'
 import { type Database, type Dialect, insertNew, type Statement } from '../../databases/database.js'
@@ -18,7 +18,7 @@ const statementsFor = (dialect: Dialect): Readonly<Record<Operation, string>> =>
   delete: 'DELETE FROM sojourn_record WHERE name = ?1',
   join: `INSERT INTO sojourn_member (grp, session_key, since, expires) VALUES (?1, ?2, ?3, ?4) ${orUpdate(dialect, 'grp, session_key', ['since', 'expires'])}`,
   leave: 'DELETE FROM sojourn_member WHERE grp = ?1 AND session_key = ?2',
-  members: 'SELECT session_key, since FROM sojourn_member WHERE grp = ?1 AND expires > ?2',
+  members: 'SELECT session_key, since, expires FROM sojourn_member WHERE grp = ?1 AND expires > ?2',
 })
 
 /** Records and groups in two tables beside `django_session`. */
@@ -69,9 +69,13 @@ export class DbLinks implements LinkStore {
     return inOrder(keys.map((key) => () => chain(this.#statement('leave').run(group, key), () => undefined)))
   }
 
-  members(group: string): MaybePromise<readonly Member[]> {
+  members(group: string): MaybePromise<readonly Joined[]> {
     return chain(this.#statement('members').all(group, this.#clock()), (rows) =>
-      rows.map((row) => ({ key: String(row['session_key']), since: Number(row['since']) })),
+      rows.map((row) => ({
+        key: String(row['session_key']),
+        since: Number(row['since']),
+        expires: Number(row['expires']),
+      })),
     )
   }
 

@@ -1,0 +1,120 @@
+import { testClock } from 'sojourn/testing'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { SettingsInput } from '../../src/core/settings.js'
+import { sqliteFile } from '../support/sqlite-file.js'
+import { type Browser, type Name, type World, world } from './world.js'
+
+/** The page of devices, where a login is on several sites: it is one device. */
+const NAMES: readonly Name[] = ['hub', 'shop', 'news']
+const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+
+let file: ReturnType<typeof sqliteFile>
+let there: World
+let browsers: Browser[]
+const clock = testClock()
+
+beforeEach(() => {
+  file = sqliteFile()
+  browsers = []
+})
+afterEach(async () => {
+  for (const browser of browsers) browser.close()
+  await there[Symbol.asyncDispose]()
+  file.remove()
+})
+
+async function open(settings: SettingsInput = {}): Promise<void> {
+  there = await world({ settings: { databases: { default: file.url }, sessionUserIndex: true, clock, ...settings } })
+}
+
+const page = (name: Name, path = '/'): string => there.originOf(name) + path
+const who = async (browser: Browser): Promise<string[]> =>
+  Promise.all(NAMES.map(async (name) => (await browser.ask(page(name))).text.split(' ')[0] ?? ''))
+const keyOn = (browser: Browser, name: Name): string => String(browser.at(page(name)).cookies.get('sessionid'))
+
+/** A browser that is logged in on all sites. */
+async function device(): Promise<Browser> {
+  const browser = there.browser()
+  browsers.push(browser)
+  await browser.login(await browser.visit(page('hub', '/login')))
+  for (const name of ['shop', 'news'] as const) await browser.visit(page(name, '/sso/begin?next=/'))
+  return browser
+}
+
+test('a login on three sites is one of a user’s, and ends on all of them', async () => {
+  await open()
+  const [phone, laptop] = [await device(), await device()]
+  const { sessions } = there.on('shop').site
+  const all = await sessions.forUser(there.user.id)
+  expect(all).toHaveLength(2)
+  expect(await sessions.count(there.user.id)).toBe(2)
+  expect(new Set(all.map(({ id }) => id)).size).toBe(2)
+  const [last] = all
+  expect(await sessions.revoke(last as (typeof all)[number])).toBe(true)
+  expect(await sessions.revoke(last as (typeof all)[number])).toBe(false)
+  const left = [await who(phone), await who(laptop)]
+  expect(left.sort()).toEqual([
+    ['ann', 'ann', 'ann'],
+    ['nobody', 'nobody', 'nobody'],
+  ])
+  expect((await sessions.forUser(there.user.id)).map(({ id }) => id)).toEqual([all[1]?.id])
+})
+
+test('one that is ended by the key of one of its sessions is not brought back by a silent visit', async () => {
+  await open()
+  const phone = await device()
+  expect(await there.on('shop').site.sessions.revoke(keyOn(phone, 'shop'))).toBe(true)
+  expect((await phone.visit(page('shop', '/silent'), NAVIGATION)).response.text).toMatch(/^nobody/)
+  expect(await who(phone)).toEqual(['nobody', 'nobody', 'nobody'])
+})
+
+test('a login under a key that Django gave one of its sessions ends too', async () => {
+  await open()
+  const phone = await device()
+  const { engine, sessions } = there.on('shop').site
+  const [before, after] = [keyOn(phone, 'shop'), 'k'.repeat(32)]
+  const { cells } = (await engine.load(before)) ?? {}
+  await engine.create(after, { cells: cells as ReadonlyMap<string, string>, expires: clock() + 3_600_000 })
+  phone.at(page('shop')).cookies.set('sessionid', after)
+  // A visit tells the list of the new key.
+  expect((await phone.ask(page('shop'))).text).toMatch(/^ann/)
+  const [login] = await sessions.forUser(there.user.id)
+  expect(await sessions.revoke(login as NonNullable<typeof login>)).toBe(true)
+  expect(await who(phone)).toEqual(['nobody', 'nobody', 'nobody'])
+})
+
+test('"end all others" spares what this login has on other sites', async () => {
+  await open()
+  const [phone, laptop] = [await device(), await device()]
+  const { sessions } = there.on('shop').site
+  const all = await sessions.forUser(there.user.id)
+  expect(await sessions.revokeUser(there.user.id, { except: all[0] as object })).toBe(3)
+  expect([await who(phone), await who(laptop)]).toContainEqual(['ann', 'ann', 'ann'])
+  expect([await who(phone), await who(laptop)]).toContainEqual(['nobody', 'nobody', 'nobody'])
+})
+
+test('a login that is refused for the limit leaves nothing of itself in the session of whoever tried', async () => {
+  await open({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy: 'reject' })
+  await device()
+  const other = there.browser()
+  browsers.push(other)
+  await other.ask(page('hub', '/cart'))
+  await other.ask(page('hub', '/token'))
+  expect((await other.at(page('hub')).post('/login')).status).toBe(403)
+  const { cells } = (await there.on('hub').site.engine.load(keyOn(other, 'hub'))) ?? {}
+  expect([...(cells ?? new Map()).keys()]).toEqual(['cart'])
+})
+
+test('a limit counts logins: the one that was seen longest ago ends on all sites, and this one on none', async () => {
+  await open({ maxSessionsPerUser: 2 })
+  const devices: Browser[] = []
+  for (let n = 0; n < 3; n++) {
+    devices.push(await device())
+    clock.turn(60)
+  }
+  expect(await Promise.all(devices.map(who))).toEqual([
+    ['nobody', 'nobody', 'nobody'],
+    ['ann', 'ann', 'ann'],
+    ['ann', 'ann', 'ann'],
+  ])
+})
