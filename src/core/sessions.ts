@@ -128,7 +128,7 @@ export class Sessions<T extends object = SessionData> {
     if (this.#store.engine.stateless) return this.#cutOff(String(user), options.except)
     const spared = await this.#sparedBy(options.except)
     const looks = new Map<string, number>()
-    let ended = 0
+    let ended = await this.#endLogins(user, spared)
     for (let round = 0; round < ROUNDS; round++) {
       const entries = await this.#store.index.of(String(user))
       const others = entries.map(({ key }) => key).filter((key) => !spared.has(key) && (looks.get(key) ?? 0) < LOOKS)
@@ -223,6 +223,17 @@ export class Sessions<T extends object = SessionData> {
     const spared = except === undefined ? undefined : findScope(except)?.state
     spared?.put(MARK_KEY, loginMark(moment + 1))
     return 0
+  }
+
+  /** Ends the logins over several sites that a user has, on all of these: the index may not know each of their sessions. */
+  async #endLogins(user: string | number, spared: ReadonlySet<string>): Promise<number> {
+    if (!this.#store.hasLinks) return 0
+    let ended = 0
+    for (const login of (await this.forUser(user)).map(UserSession.loginOf)) {
+      if (login.group === null || login.sessions.some(({ key }) => spared.has(key))) continue
+      ended += await this.endSessions({ group: login.group })
+    }
+    return ended
   }
 
   /** `null` where the session is not there any more, or is another user's. */

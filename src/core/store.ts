@@ -242,6 +242,10 @@ export class Store {
     this.#hasLinks = true
   }
 
+  get hasLinks(): boolean {
+    return this.#hasLinks
+  }
+
   /** Asks what is kept beside the sessions, as far as it is used, whether it is there. */
   async besides(): Promise<void> {
     if (this.settings.sessionUserIndex && this.engine.users !== undefined) await this.index.of('')

@@ -48,7 +48,6 @@ function withSites(
 const cases: readonly Case[] = [
   // Each view in a transaction, which these views must not be in.
   { suite: 'bookworm', settings: { ATOMIC_REQUESTS: true } },
-  { suite: 'bookworm', server: 'postgres' },
   { suite: 'bookworm', server: 'mariadb' },
   { suite: undefined },
   { suite: undefined, server: 'postgres' },

@@ -2,14 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RuntimeName } from '../support/runtimes.js'
 import { type Column, columnsFor, runColumn } from './matrix.js'
 import { makeProject, type Project } from './project.js'
-import { quickCounts } from './quick.js'
+import { quickColumns, quickCounts } from './quick.js'
 import { nameOf, tableOf } from './table.js'
 
-/**
- * Every claim of the contract holds in every adapter on this runtime, or in those that are named: between versions of Node little changes, and
- * `npm run matrix` has them all. One file for each runtime, so that they run beside each other.
- */
-export function claimsOn(runtime: RuntimeName, names?: readonly string[]): void {
+/** Every claim of the contract holds in the adapters that are tried on this runtime. One file for each, so that they run beside each other. */
+export function claimsOn(runtime: RuntimeName): void {
   let project: Project
   beforeAll(async () => {
     project = await makeProject()
@@ -17,7 +14,7 @@ export function claimsOn(runtime: RuntimeName, names?: readonly string[]): void 
   afterAll(() => project?.remove())
 
   const isWanted = ({ adapter, runtime: on }: Column): boolean =>
-    on === runtime && (names?.includes(adapter.name) ?? true)
+    on === runtime && quickColumns[runtime].includes(adapter.name)
   for (const column of columnsFor([]).filter(isWanted)) {
     test(nameOf(column), async () => {
       const result = await runColumn(project, column, quickCounts)

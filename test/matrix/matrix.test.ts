@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { runtimeNames } from '../support/runtimes.js'
 import { adapters, exceptions } from './columns.js'
 import { claims, columnsFor, type Result, whyNot } from './matrix.js'
+import { quickColumns } from './quick.js'
 import { nameOf, tableOf } from './table.js'
 
 const columns = columnsFor([])
@@ -22,6 +23,16 @@ test('every exception is about claims and columns that there are', () => {
     const found = columns.some(({ adapter, runtime }) => (by ?? adapter.by) === adapter.by && runtimes.test(runtime))
     expect(found, `${by} ${runtimes}`).toBe(true)
   }
+})
+
+test('with every change each adapter is tried on some runtime, here or by a test of its own', () => {
+  const own = readdirSync(join(import.meta.dirname, '../contracts/adapters')).map((file) => file.split('.')[0])
+  const quick = Object.entries(quickColumns).flatMap(([runtime, names]) => names.map((name) => `${name} ${runtime}`))
+  expect(quick.filter((name) => !columns.map(nameOf).includes(name))).toEqual([])
+  const untried = adapters.filter(
+    ({ name, server }) => !own.includes(server) && !quick.some((each) => each.startsWith(`${name} `)),
+  )
+  expect(untried).toEqual([])
 })
 
 test('a claim that an adapter does not have is a cell with a reason, and every other one is run', () => {

@@ -3,7 +3,7 @@
  *
  *     npm run matrix
  *     npm run matrix -- express5 bun     only these adapters and runtimes
- *     npm run matrix -- --quick          what `npm test` runs: fewer tries of what may go wrong by chance
+ *     npm run matrix -- --quick          fewer tries of what may go wrong by chance: as many as in `npm test`
  *     npm run matrix -- --jobs 4         so many columns at a time (default 2)
  *
  * Ends with 1 if a cell failed. A runtime that is not there is installed below node_modules/.cache.

@@ -93,6 +93,16 @@ test('"end all others" spares what this login has on other sites', async () => {
   expect([await who(phone), await who(laptop)]).toContainEqual(['nobody', 'nobody', 'nobody'])
 })
 
+test('"end all others" ends also what the list knows nothing of: a hub’s session in Django', async () => {
+  await open()
+  const [laptop, phone] = [await device(), await device()]
+  const { sessions, store } = there.on('shop').site
+  for (const each of [laptop, phone]) await store.index.remove(String(there.user.id), [keyOn(each, 'hub')])
+  const [mine] = await sessions.forUser(there.user.id)
+  expect(await sessions.revokeUser(there.user.id, { except: mine as object })).toBe(3)
+  expect([await who(laptop), await who(phone)].map(([hub]) => hub).sort()).toEqual(['ann', 'nobody'])
+})
+
 test('a login that is refused for the limit leaves nothing of itself in the session of whoever tried', async () => {
   await open({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy: 'reject' })
   await device()

@@ -51,9 +51,12 @@ const KINDS = ['group', 'user', 'sid', 'sub'] as const
 type Kind = (typeof KINDS)[number]
 const ISSUER = 'https://op.example'
 const CLIENT = 'client'
-/** The moment of all logins and logouts, and that of the logins after it. */
+/** When it begins, and when an issuer vouches for those who log in later; in milliseconds since 1970. */
 const MOMENT = Math.floor(Date.now() / 1000) * 1000
 const LATER = MOMENT + 1000
+/** Goes on by a millisecond whenever somebody looks, so that of two moments one is the later. */
+let now = MOMENT
+const clock = (): number => now++
 
 /**
  * Logins and logouts of the same sessions at once, on two sites over one store, with random pauses before whatever meets it. In half of the
@@ -108,10 +111,19 @@ async function oneRound(
     await pause(random, 4)
     await engine.delete(key)
   }
-  const login = logIn(here, kind, id, MOMENT, keys, isDjango ? cycle : undefined)
+  const login = logIn(here, { kind, id, issued: MOMENT }, keys, isDjango ? cycle : undefined)
   const fresh: string[] = []
-  const later = kind === 'user' || kind === 'sub' ? logIn(here, kind, id, LATER, fresh) : undefined
-  const logout = pause(random, 20).then(() => there.sessions.endSessions(whoOf(kind, id)))
+  let begin: () => void = () => undefined
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  const later =
+    kind === 'user' || kind === 'sub' ? begun.then(() => logIn(here, { kind, id, issued: LATER }, fresh)) : undefined
+  const logout = pause(random, 20).then(async () => {
+    const ended = there.sessions.endSessions(whoOf(kind, id))
+    begin()
+    await ended
+  })
   const failures = (await Promise.allSettled([login, later, logout])).flatMap((each) =>
     each.status === 'rejected' ? [each.reason as unknown] : [],
   )
@@ -120,19 +132,24 @@ async function oneRound(
   for (const key of fresh) if (!(await isLoggedIn(there, key))) found.killed++
 }
 
+interface Login {
+  readonly kind: Kind
+  readonly id: string
+  /** When the issuer vouched for it, in milliseconds since 1970. */
+  readonly issued: number
+}
+
 async function logIn(
   site: Site,
-  kind: Kind,
-  id: string,
-  moment: number,
+  { kind, id, issued }: Login,
   keys: string[],
   cycle?: (key: string) => Promise<void>,
 ): Promise<void> {
   const name = randomBytes(9).toString('hex')
   const link: Link = {
     g: kind === 'group' ? id : name,
-    ...(kind === 'sid' || kind === 'sub' ? { i: ISSUER, c: CLIENT, s: id, u: id, t: moment / 1000 } : {}),
-    a: moment,
+    ...(kind === 'sid' || kind === 'sub' ? { i: ISSUER, c: CLIENT, s: id, u: id, t: issued / 1000 } : {}),
+    a: clock(),
   }
   const session = site.sessions.open()
   const state = stateOf(session)
@@ -185,7 +202,7 @@ function paused(settings: SettingsInput, engine: SessionEngine, random: () => nu
   const links = slowly(engine.links as LinkStore, random)
   const blind: LinkStore = mixed(links, { get: async (name) => (name.startsWith('tomb.') ? null : links.get(name)) })
   const own = mixed(slow, { create, synchronous: false, links: missing === 'tombstone' ? blind : links })
-  return sojourn({ ...settings, sessionEngine: own, sessionStoreTimeout: 30, clock: () => MOMENT })
+  return sojourn({ ...settings, sessionEngine: own, sessionStoreTimeout: 30, clock })
 }
 
 function mixed<T extends object>(target: T, own: Partial<T>): T {

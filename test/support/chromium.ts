@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium } from 'playwright-core'
-import { chromiumPath } from './debian.js'
+import { chromiumPath, headlessPath } from './debian.js'
 
 /** A browser that talks to the pages under test and to nobody else; as root it needs `--no-sandbox`. */
 const FLAGS = [
@@ -21,7 +21,7 @@ const FLAGS = [
  * @returns the browser, or `missing`: a sentence that tells what to install, for a test that must then be skipped
  */
 export async function launchChromium(): Promise<{ readonly browser: Browser } | { readonly missing: string }> {
-  const found = await chromiumPath()
+  const found = await headlessPath()
   if ('missing' in found) return found
   return { browser: await chromium.launch({ executablePath: found.path, args: FLAGS }) }
 }
@@ -38,7 +38,8 @@ export async function launchProfile(
   folder: string,
   thirdPartyCookies: boolean,
 ): Promise<{ readonly context: BrowserContext } | { readonly missing: string }> {
-  const found = await chromiumPath()
+  // That is told only one with windows.
+  const found = await (thirdPartyCookies ? headlessPath() : chromiumPath())
   if ('missing' in found) return found
   mkdirSync(join(folder, 'Default'), { recursive: true })
   const preferences = { profile: { cookie_controls_mode: thirdPartyCookies ? 0 : 1 } }

@@ -56,6 +56,14 @@ export async function chromiumPath(): Promise<{ readonly path: string } | { read
   return { path: find() ?? '/usr/bin/chromium' }
 }
 
+/** Where a Chromium is that has no windows at all: the same engine for half of the work. Else the usual one. */
+export async function headlessPath(): Promise<{ readonly path: string } | { readonly missing: string }> {
+  const find = (): string | undefined => programPath('chromium-headless-shell')
+  if (find() === undefined && mayInstall()) await need('chromium-headless-shell').catch(() => undefined)
+  const path = find()
+  return path === undefined ? chromiumPath() : { path }
+}
+
 async function missing(packages: readonly string[]): Promise<readonly string[]> {
   const states = await Promise.all(packages.map((name) => run('dpkg-query', ['-W', '-f', statusField, name])))
   return packages.filter((_, at) => states[at]?.stdout !== 'installed')

@@ -20,7 +20,7 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 /** What has not got its name after so many milliseconds is left of a process that ended. */
 const BEING_WRITTEN = 3_600_000
 /** How often one joins a group whose folder a sweep takes away at just that moment. */
-const TRIES = 5
+const TRIES = 100
 
 /**
  * Records and groups in a folder beside the sessions: a file for each record, and for each group a folder with a file for each session,
@@ -90,8 +90,8 @@ export class FileLinks implements LinkStore {
     const folder = this.#group(group)
     const temporary = this.#written(String(since), expires)
     for (let tries = 1; ; tries++) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
       try {
+        mkdirSync(folder, { recursive: true, mode: 0o700 })
         renameSync(temporary, join(folder, key))
         return
       } catch (error) {

@@ -6,6 +6,8 @@ export interface Configuration {
   readonly engine: 'db' | 'cached_db' | 'signed_cookies'
   readonly cache?: CacheServer
   readonly csrfInSession?: boolean
+  /** Whether an older Django and a browser are to see it too: not all of them need to see all. */
+  readonly isMain?: true
 }
 
 export type CacheServer = 'redis' | 'memcached'
@@ -20,7 +22,7 @@ export const drivers: Readonly<Record<CacheServer, DriverPackage>> = {
 export function configurations(cache: CacheServer, cacheName: string): readonly Configuration[] {
   const inTheSession = "the forms' secret in the session"
   return [
-    { name: 'db', engine: 'db' },
+    { name: 'db', engine: 'db', isMain: true },
     { name: `cached_db on ${cacheName}`, engine: 'cached_db', cache },
     { name: 'signed_cookies', engine: 'signed_cookies' },
     { name: `db, ${inTheSession}`, engine: 'db', csrfInSession: true },
@@ -29,6 +31,7 @@ export function configurations(cache: CacheServer, cacheName: string): readonly 
       engine: 'cached_db',
       cache,
       csrfInSession: true,
+      isMain: true,
     },
   ]
 }

@@ -10,7 +10,7 @@ import { type Running, startExample } from './running.js'
 
 const starts = { redis: startRedis, memcached: startMemcached } as const
 
-/** Tries the example in every configuration with the Django of a suite, or with the newest there is. */
+/** Tries the example with the newest Django there is in every configuration, or with that of a suite in those that matter most. */
 export async function tryBeside(suite: Suite | undefined, cache: CacheServer, cacheName: string): Promise<void> {
   // Real hashes and a real browser, and the machine may be busy.
   vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
@@ -25,7 +25,7 @@ export async function tryBeside(suite: Suite | undefined, cache: CacheServer, ca
     await server?.[Symbol.asyncDispose]()
   })
 
-  for (const configuration of configurations(cache, cacheName)) {
+  for (const configuration of configurations(cache, cacheName).filter(({ isMain }) => suite === undefined || isMain)) {
     const none = 'missing' in home ? home.missing : await missingFor(configuration, suite)
     const reason = none === undefined ? '' : ` (${none})`
     describe.skipIf(none !== undefined)(`Django ${version}, ${configuration.name}${reason}`, () => {
@@ -39,7 +39,7 @@ export async function tryBeside(suite: Suite | undefined, cache: CacheServer, ca
       afterAll(() => started?.[Symbol.asyncDispose]())
 
       besideClaims(running, configuration)
-      browserClaims(running, launched)
+      if (configuration.isMain) browserClaims(running, launched)
     })
   }
 }
