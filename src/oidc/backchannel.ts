@@ -54,7 +54,8 @@ async function end(ground: Ground, scope: Scope, { who }: Wish, record: string):
 
 /** Whether somebody began to carry a token out, and did not. */
 function isLeft(text: string | null, now: number): boolean {
-  return text !== null && text !== DONE && Number(text) <= now - PATIENCE
+  // `DONE` is no number.
+  return text !== null && Number(text) <= now - PATIENCE
 }
 
 interface Refusal {

@@ -1,7 +1,6 @@
 import { getScopeUser } from '../auth/get-user.js'
 import type { User } from '../auth/user.js'
-import { type Link, linkOf, membershipsOf } from '../core/link-mark.js'
-import { isAlive } from '../core/links.js'
+import { type Link, linkOf } from '../core/link-mark.js'
 import type { Scope } from '../core/scope.js'
 
 /** What a login says of itself, as far as it tells it from another. */
@@ -12,11 +11,10 @@ export type Told = Pick<Link, 'g' | 'i' | 'c' | 's' | 'u'>
  * it has; under a new one they would be nobody's, and their answers would take the new cookie away.
  */
 export async function isSameLogin(scope: Scope, user: User, told: Told): Promise<boolean> {
-  const { state, site } = scope
+  const { state } = scope
   const here = await getScopeUser(scope)
   if (here === null || String(here.id) !== String(user.id)) return false
   const link = linkOf(state.cells())
   const names = Object.keys(told) as (keyof typeof told)[]
-  if (link === null || names.some((name) => link[name] !== told[name])) return false
-  return isAlive(site.store.links, membershipsOf(state.cells(), site.store.groupOf))
+  return link !== null && names.every((name) => link[name] === told[name])
 }

@@ -7,7 +7,7 @@ import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
 import type { SettingsInput } from '../../src/core/settings.js'
-import { groupOf } from '../../src/wire/link-names.js'
+import { groupOf, recordOf } from '../../src/wire/link-names.js'
 import { SECRET } from '../support/sites.js'
 import { CLIENT_SECRET, newKey, ScriptedProvider } from './scripted-provider.js'
 import { Browser, backchannel, type Options, type Shop, type Visited, type World, world } from './world.js'
@@ -257,7 +257,9 @@ describe('login', () => {
     const { g } = session.get('_sso') as { g: string }
     provider.sub = 'bob'
     expect((await ann.logIn(shop)).response.text).toMatch(/^op\|bob /)
-    expect(await shop.site.store.links.get(`tomb.${groupOf('gid', g)}`)).not.toBeNull()
+    const { links } = shop.site.store
+    expect(await links.get(`tomb.${groupOf('gid', g)}`)).not.toBeNull()
+    expect(await links.get(recordOf('idt', g))).toBeNull()
   })
 
   test('nothing is stored for whoever only begins one', async () => {

@@ -93,6 +93,14 @@ test('"end all others" spares what this login has on other sites', async () => {
   expect([await who(phone), await who(laptop)]).toContainEqual(['nobody', 'nobody', 'nobody'])
 })
 
+test('so it does for the request in which a visitor asks for it', async () => {
+  await open()
+  const [phone, laptop] = [await device(), await device()]
+  expect((await phone.ask(page('shop', '/end-others'))).text).toBe('3')
+  expect(await who(phone)).toEqual(['ann', 'ann', 'ann'])
+  expect(await who(laptop)).toEqual(['nobody', 'nobody', 'nobody'])
+})
+
 test('"end all others" ends also what the list knows nothing of: a hub’s session in Django', async () => {
   await open()
   const [laptop, phone] = [await device(), await device()]

@@ -72,7 +72,7 @@ export async function world({ settings = {}, mode, native, hosts }: WorldOptions
     })
     const events: SiteEvents['sso'][] = []
     site.on('sso', (event) => events.push(event))
-    handlers.set(new URL(originOf(name)).host, sessions.handle(pages(sites)))
+    handlers.set(new URL(originOf(name)).host, sessions.handle(pages(sites, site)))
     members.set(name, { site, sites, origin: originOf(name), events })
   }
   const hub = (members.get('hub') as Member).site
@@ -94,7 +94,7 @@ export async function world({ settings = {}, mode, native, hosts }: WorldOptions
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
 /** Who is here; the cart, which anybody may fill; and on the hub a login page. */
-function pages(sites: Sites) {
+function pages(sites: Sites, site: Site) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const send = (body: string): void => void response.end(body)
     const answer = await sites.routes(request)
@@ -114,6 +114,9 @@ function pages(sites: Sites) {
     }
     if (url.pathname.startsWith('/third-party/') || url.pathname === '/framing') return framing(request, response, url)
     if (url.pathname === '/token') return send(csrfInput(request))
+    if (url.pathname === '/end-others') {
+      return send(String(await site.sessions.revokeUser((await getUser(request))?.id ?? '', { except: request })))
+    }
     if (url.pathname === '/look') return send(String(request.session.get('theme', 'none')))
     if (url.pathname === '/recent') {
       const refused = await requireRecentAuth(300)(request)
