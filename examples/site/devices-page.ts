@@ -25,6 +25,8 @@ export function devicesPage(site: Site): Router {
     // Only among this user's own: the name of somebody else's session ends nothing.
     const session = sessions.find((each) => each.id === req.body.id)
     if (session?.isOf(req)) {
+      // With what this login has on the neighbours.
+      await site.sessions.revoke(session)
       await logout(req)
       flash(req, 'success', 'loggedOut')
       return res.redirect(303, '/')

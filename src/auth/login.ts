@@ -105,7 +105,7 @@ function leaveEnded(state: SessionState): MaybePromise<void> {
   })
 }
 
-/** Ends the session of whoever was here before, and what came of their login on other sites: they are not at this browser any more. */
+/** Ends the session of somebody else, and what came of their login on other sites: they are not at this browser any more. */
 function leaveToAnother(state: SessionState, { sessions }: Site): MaybePromise<void> {
   const group = linkOf(state.cells())?.g
   const flushed = commit.flush(state)
@@ -121,7 +121,8 @@ function takeOver(
 ): MaybePromise<void> {
   const before = state.get(SESSION_ID)
   const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
-  const ended = before === undefined || ours ? null : leaveToAnother(state, site)
+  const leave = (): MaybePromise<void> => (before === id ? commit.flush(state) : leaveToAnother(state, site))
+  const ended = before === undefined || ours ? null : leave()
   // All of it before the new key, so that the one record that is made holds it.
   state.put(SESSION_ID, id)
   state.put(SESSION_BACKEND, backend)

@@ -8,6 +8,7 @@ import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import { untilDone } from '../core/until-done.js'
 import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
+import { UserSession } from '../core/user-session.js'
 import { TooManySessions } from '../errors.js'
 import { SESSION_BACKEND, SESSION_HASH, SESSION_ID } from './session-keys.js'
 
@@ -91,7 +92,8 @@ async function enterOrLeave(site: Site, state: SessionState, user: string, limit
     await commit.saveNow(state)
     const all = await site.sessions.forUser(user)
     if (all.length <= limit) return
-    const settled = all.filter(({ created }) => created.getTime() < justNow)
+    const others = all.filter((session) => !UserSession.loginOf(session).sessions.some(({ key }) => key === state.key))
+    const settled = others.filter(({ created }) => created.getTime() < justNow)
     if (settled.length >= limit || tries === TRIES) break
     await commit.withdraw(state)
     await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_PAUSE))

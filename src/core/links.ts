@@ -105,9 +105,13 @@ const AHEAD = 60_000
 export function refuseNobody(who: EndOf, now: number): void {
   const { group, user, iss, clientId, sid, sub, before } = who as Readonly<Record<string, unknown>>
   const isOf = isName(iss) && isName(clientId)
-  const isBefore = typeof before === 'number' && Number.isFinite(before) && before * 1000 <= now + AHEAD
-  const isUser = isName(user) || (typeof user === 'number' && Number.isFinite(user))
-  if (isName(group) || isUser || (isOf && isName(sid)) || (isOf && isName(sub) && isBefore)) return
+  const names = {
+    group: isName(group),
+    user: isName(user) || (typeof user === 'number' && Number.isFinite(user)),
+    sid: isOf && isName(sid),
+    sub: isOf && isName(sub) && typeof before === 'number' && before * 1000 <= now + AHEAD,
+  }
+  if (names[kindOf(who)]) return
   throw new ImproperlyConfigured(
     'endSessions takes { group }, { user }, { iss, clientId, sid } or { iss, clientId, sub, before }, where before is in seconds since 1970.',
   )

@@ -1,5 +1,6 @@
 import { StoreUnavailable } from '../errors.js'
 import { base64url, saltedHmac } from '../wire/crypto.js'
+import { groupOfKey } from '../wire/link-names.js'
 import { BareHead } from './bare-head.js'
 import { type ClearOptions, clearBeside, clearExpired } from './clear-expired.js'
 import { dictionary } from './dictionary.js'
@@ -97,7 +98,9 @@ export class Sessions<T extends object = SessionData> {
     const gone = entries.filter(({ seen }, at) => known[at] === null && seen < settled).map(({ key }) => key)
     await this.#unlist(String(user), gone)
     const alive = known.filter((each) => each !== null)
-    return loginsOf(alive).map((login) => new UserSession(this.#idOf(login.group ?? login.sessions[0].key), login))
+    return loginsOf(alive).map(
+      (login) => new UserSession(this.#idOf(login.group ?? groupOfKey(login.sessions[0].key)), login),
+    )
   }
 
   /** How often this user is logged in. */
@@ -227,7 +230,6 @@ export class Sessions<T extends object = SessionData> {
 
   /** Ends the logins over several sites that a user has, on all of these: the index may not know each of their sessions. */
   async #endLogins(user: string | number, spared: ReadonlySet<string>): Promise<number> {
-    if (!this.#store.hasLinks) return 0
     let ended = 0
     for (const login of (await this.forUser(user)).map(UserSession.loginOf)) {
       if (login.group === null || login.sessions.some(({ key }) => spared.has(key))) continue

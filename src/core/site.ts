@@ -46,6 +46,7 @@ export class Site<T extends object = SessionData> {
   readonly sessions: Sessions<T>
   readonly sessionCookie: SessionCookie
   readonly #listeners = new Map<keyof SiteEvents, Set<Listener<never>>>()
+  readonly #cutoffs: Cutoffs | null
   readonly #migrate: () => MaybePromise<void>
   readonly #close: () => MaybePromise<void>
 
@@ -61,7 +62,8 @@ export class Site<T extends object = SessionData> {
     this.parts = assembly.parts
     this.beginning = assembly.parts.filter((part) => part.begin !== undefined)
     this.viewing = assembly.parts.filter((part) => part.view !== undefined)
-    this.sessions = new Sessions<T>(this.store, assembly.cutoffs ?? null, this)
+    this.#cutoffs = assembly.cutoffs ?? null
+    this.sessions = new Sessions<T>(this.store, this.#cutoffs, this)
     this.sessionCookie = new SessionCookie(settings)
     this.#migrate = assembly.migrate ?? (() => undefined)
     this.#close = assembly.close
@@ -153,6 +155,8 @@ export class Site<T extends object = SessionData> {
       const ask = async (): Promise<void> => {
         await this.store.exists(key)
         await this.store.besides()
+        const cutoffs = this.#cutoffs
+        if (cutoffs !== null) await this.store.askCutoffs('read', () => cutoffs.of(''))
       }
       await untilReady(ask, timeout)
       // The cache beside a table, whose connection the first save would have to wait for. Without it the site works too.

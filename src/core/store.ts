@@ -242,14 +242,10 @@ export class Store {
     this.#hasLinks = true
   }
 
-  get hasLinks(): boolean {
-    return this.#hasLinks
-  }
-
   /** Asks what is kept beside the sessions, as far as it is used, whether it is there. */
   async besides(): Promise<void> {
     if (this.settings.sessionUserIndex && this.engine.users !== undefined) await this.index.of('')
-    if (this.#hasLinks) await this.links.get('')
+    if (this.#hasLinks) await this.links.get('ready')
   }
 
   /** Forgets the records and memberships that are past their end; `undefined` where the store does so by itself. */

@@ -1,6 +1,7 @@
 import { LINK_KEY, type Link } from '../core/link-mark.js'
 import type { Scope } from '../core/scope.js'
 import { randomToken, sha256 } from '../wire/crypto.js'
+import { groupOfKey } from '../wire/link-names.js'
 
 /** What is known of a login that a session is of. */
 export type Known = Omit<Link, 'a' | 'k' | 'e'> & { readonly a?: number }
@@ -27,5 +28,6 @@ export function linkSession(scope: Scope, known: Known): Link & { readonly g: st
  */
 export function groupFor({ state, site }: Scope, { i, c, s, u }: Known = {}): string {
   if (state.key === null || site.engine.stateless) return randomToken(16)
-  return sha256(i === undefined ? `gid:${state.key}` : JSON.stringify(['gid', state.key, i, c, s, u]))
+  if (i === undefined) return groupOfKey(state.key)
+  return sha256(JSON.stringify(['gid', state.key, i, c, s, u]))
 }

@@ -13,10 +13,10 @@ const LASTS = 600_000
 const MOST = 5
 
 /**
- * Characters of a path that is kept in a cookie. A browser takes 4,096 of the cookie as a whole, and Node 16,384 of all headers of a request,
- * which five of them have to fit into beside all else.
+ * Characters of a path that is kept in a cookie. A browser takes 4,096 of the cookie as a whole, and a proxy or a server often 8,192 of all
+ * cookies of a request, which five of them have to fit into.
  */
-const LONGEST_PATH = 1024
+const LONGEST_PATH = 768
 /** Milliseconds by which another's clock may be behind. */
 const ANOTHERS_CLOCK = 60_000
 

@@ -8,6 +8,11 @@ export function groupOf(kind: GroupKind, ...parts: readonly string[]): string {
   return `${kind}.${sha256(JSON.stringify(parts))}`
 }
 
+/** The login group that a login gets which has none yet, by the key that its session has then. */
+export function groupOfKey(key: string): string {
+  return sha256(`gid:${key}`)
+}
+
 /** The name of a record under a secret that is not to be found in the store. */
 export function recordOf(kind: string, secret: string): string {
   return `${kind}.${sha256(`${kind}:${secret}`)}`

@@ -38,6 +38,16 @@ describe('tables that are not there are named, with what makes them', () => {
     await expect(bareSite({ engine, sessionUserIndex: true }).ready({ timeout: 0 })).rejects.toThrow(notReady)
   })
 
+  test('or one with signed cookies, of which the table says until when they count', async () => {
+    const cutoffs = {
+      of: () => {
+        throw new Error('no such table: sojourn_cutoff')
+      },
+      put: () => undefined,
+    }
+    await expect(bareSite({ cutoffs }).ready({ timeout: 0 })).rejects.toThrow(notReady)
+  })
+
   test('or one whose logins are for several sites; who uses neither needs neither', async () => {
     const site = bareSite({ engine })
     await site.ready({ timeout: 0 })

@@ -221,6 +221,17 @@ export function hubStoreClaims(world: World): void {
     expect(await who(ann, 'hub')).toBe('nobody')
   })
 
+  test('somebody else who logs in ends the login before theirs, on all sites', async () => {
+    const { browser, django, originOf, who } = world()
+    await django.createUser('bob', 'a long password')
+    const ann = browser()
+    await everywhere(world(), ann)
+    const login = `${originOf('hub')}/login`
+    await ann.ask(login)
+    await ann.at(login).post('/login', { username: 'bob', password: 'a long password' })
+    expect([await who(ann, 'hub'), await who(ann, 'shop')]).toEqual(['bob', 'nobody'])
+  })
+
   test('two tabs that come at once to a login of no group give it the same', async () => {
     const { browser, django, originOf } = world()
     const ann = browser()

@@ -1,6 +1,8 @@
+import { sojourn } from 'sojourn'
 import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { SettingsInput } from '../../src/core/settings.js'
+import { SECRET } from '../support/sites.js'
 import { sqliteFile } from '../support/sqlite-file.js'
 import { type Browser, type Name, type World, world } from './world.js'
 
@@ -58,6 +60,28 @@ test('a login on three sites is one of a user’s, and ends on all of them', asy
     ['nobody', 'nobody', 'nobody'],
   ])
   expect((await sessions.forUser(there.user.id)).map(({ id }) => id)).toEqual([all[1]?.id])
+})
+
+test('a login has one name on the list, also when it comes to its second site', async () => {
+  await open()
+  const phone = there.browser()
+  browsers.push(phone)
+  await phone.login(await phone.visit(page('hub', '/login')))
+  const ids = async (): Promise<string[]> =>
+    (await there.on('shop').site.sessions.forUser(there.user.id)).map(({ id }) => id)
+  const before = await ids()
+  await phone.visit(page('shop', '/sso/begin?next=/'))
+  expect(await ids()).toEqual(before)
+})
+
+test('a job that knows nothing of the sites ends a user’s logins on all of them', async () => {
+  await open()
+  const phone = await device()
+  const job = sojourn({ secretKey: SECRET, databases: { default: file.url }, sessionUserIndex: true, clock })
+  await job.store.index.remove(String(there.user.id), [keyOn(phone, 'hub')])
+  expect(await job.sessions.revokeUser(there.user.id)).toBe(3)
+  await job.close()
+  expect(await who(phone)).toEqual(['nobody', 'nobody', 'nobody'])
 })
 
 test('one that is ended by the key of one of its sessions is not brought back by a silent visit', async () => {

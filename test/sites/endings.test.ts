@@ -2,6 +2,7 @@ import { StoreUnavailable } from 'sojourn'
 import { userBackend } from 'sojourn/auth'
 import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { AuthPart } from '../../src/auth/part.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import type { Loaded, SessionEngine } from '../../src/core/types.js'
 import { sqliteFile } from '../support/sqlite-file.js'
@@ -133,6 +134,22 @@ test('a hub that does not say when they did so leads nobody round for ever', asy
   expect(there.on('shop').events.at(-1)).toMatchObject({ step: 'reject', reason: 'unproved' })
 })
 
+test('a new password at the hub, and then a visit to a member, ends no login', async () => {
+  await open()
+  await logIn()
+  await ann.visit(begin('shop'))
+  const { site } = there.on('hub')
+  const user = await userBackend(site).setPassword(there.user, 'another long password')
+  // As updateSessionAuthHash does: the hub's session goes on, and belongs to the same login.
+  const loaded = (await site.engine.load(String(cookieOf('hub')))) as Loaded
+  const hash = site.part<AuthPart>('auth').hashes.of(user)
+  const cells = new Map(loaded.cells).set('_auth_user_hash', JSON.stringify(hash))
+  await site.engine.save(String(cookieOf('hub')), { cells, expires: clock() + DAY * 1000 }, loaded.version)
+  expect(await who('shop')).toBe('nobody')
+  await ann.visit(begin('shop'))
+  expect([await who('hub'), await who('shop')]).toEqual(['ann', 'ann'])
+})
+
 test('somebody else who logs in at the hub ends the login before theirs, on all sites', async () => {
   await open()
   await userBackend(there.on('hub').site).createUser('bob', PASSWORD)
@@ -157,6 +174,7 @@ describe('endSessions of a user', () => {
     ['nothing', {}],
     ['a word that is none', { userId: 7 }],
     ['a user who is undefined', { user: undefined }],
+    ['a group that is undefined, beside a user', { group: undefined, user: 7 }],
     ['a user without a name', { user: '' }],
     ['a session of no issuer', { iss: '', clientId: 'shop', sid: '1' }],
     ['a subject, and not until when', { iss: 'https://id.example.com', clientId: 'shop', sub: '1' }],

@@ -18,7 +18,7 @@ from django.db import IntegrityError, connection, transaction
 LINK_KEY = "_sso"
 # When a login is over whatever happens, in seconds since 1970.
 END_KEY = "_sojourn_end"
-# When the user proved who they are, in seconds since 1970, where a hub in Node notes that.
+# When the user proved who they are, in seconds since 1970.
 PROVED_KEY = "_sojourn_auth_time"
 # What a ticket says of the hub's session besides, and where a session has it. Django's own expiry is 0 where the session
 # ends with the browser.
@@ -54,6 +54,12 @@ def memberships(session):
         ("user", [session.get(SESSION_KEY)], link.get("a", 0)),
     ]
     return {group_of(kind, *map(str, parts)): since for kind, parts, since in groups if None not in parts}
+
+
+def login_of(session):
+    """The login over several sites that a session is of, and whose it is; None for either where there is none."""
+    link = session.get(LINK_KEY)
+    return link.get("g") if isinstance(link, dict) else None, session.get(SESSION_KEY)
 
 
 def is_over(session):

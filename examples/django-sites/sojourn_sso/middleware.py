@@ -12,6 +12,8 @@ class EndedLoginMiddleware:
         if links.is_over(request.session):
             request.session.flush()
         else:
+            # For a login in this request, which may be somebody else's.
+            request.sojourn_login = links.login_of(request.session)
             # A page that does not look at the session varies with no cookie.
             request.session.accessed = accessed
         return self.get_response(request)

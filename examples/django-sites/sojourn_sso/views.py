@@ -38,7 +38,7 @@ AUDIENCE = audience_of(HUB if IS_HUB else MEMBERS[NAME])
 # Where a page is for a frame, by what browsers say of it.
 FRAMES = {"iframe", "frame", "fencedframe", "embed", "object"}
 # Characters of a path that is kept in a cookie: of each of five logins that a browser may have begun.
-LONGEST_PATH = 1024
+LONGEST_PATH = 768
 
 
 class SeeOther(HttpResponseRedirect):
@@ -157,16 +157,6 @@ def user_of(ticket):
 # The hub.
 
 
-def note_login(request, **_):
-    """A login is found by its user from its beginning on, also where it has given out no ticket yet."""
-    request.session.setdefault(links.LINK_KEY, {"a": links.now()})
-    links.join(request.session)
-
-
-if IS_HUB:
-    auth.user_logged_in.connect(note_login)
-
-
 @require_GET
 @step
 def grant(request):
@@ -223,6 +213,28 @@ def group_of_login(session):
 
 
 # Both.
+
+
+def note_login(request, **_):
+    """
+    Whoever was at this browser before is not any more: their login ends on all sites. At the hub the new one is found by its
+    user from its beginning on, and says when they proved who they are.
+    """
+    session = getattr(request, "session", {})
+    if auth.SESSION_KEY not in session:
+        return
+    before, user = getattr(request, "sojourn_login", (None, None))
+    if before and user != session[auth.SESSION_KEY]:
+        links.end(before)
+    if IS_HUB:
+        if session.session_key is None and not isinstance(session, links.SignedCookie):
+            session.create()
+        session.setdefault(links.LINK_KEY, {"a": links.now()})
+        session[links.PROVED_KEY] = links.now() // 1000
+        links.join(session)
+
+
+auth.user_logged_in.connect(note_login)
 
 
 @require_POST
