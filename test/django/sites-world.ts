@@ -79,6 +79,8 @@ export async function djangoSites(options: DjangoSitesOptions): Promise<DjangoSi
       new URL(originOf(self)).host,
       sessions.handle(pages(createSites({ site: sessions.site, self, ...names }))),
     )
+    // The first visitor is not to wait for a connection, which a busy machine makes too slowly.
+    await sessions.site.ready()
     sites.set(self, sessions.site)
   }
   const browsers: Browser[] = []
