@@ -26,6 +26,8 @@ async function worldOn(name: EngineName, use: (there: World, file: string) => Pr
   }
   try {
     await using there = await world({ settings: own })
+    // The first visitors are not to wait for connections, which a busy machine makes too slowly.
+    for (const each of ['hub', 'shop', 'news'] as const) await there.on(each).site.ready()
     await use(there, join(store.address.folder ?? folder, 'db.sqlite3'))
   } finally {
     await close()
