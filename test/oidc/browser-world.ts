@@ -48,7 +48,7 @@ export interface BrowserWorld extends AsyncDisposable {
   /** What a site was asked at this path, in order. */
   seen(site: Shop, path: string): readonly Seen[]
   /** The next of them after `run` has begun, once it has its answer. */
-  answered(site: Shop, path: string, run: () => Promise<unknown>): Promise<Seen>
+  answered(site: Shop, path: string, run: () => Promise<unknown>, patience?: { timeout: number }): Promise<Seen>
   /** Lets requests for this path and query wait, before they are looked at, until the function that it gives is called. */
   hold(path: string): () => void
 }
@@ -97,14 +97,14 @@ export async function browserWorld({ issuer, settings, second, begin }: BrowserW
     sibling: `https://${SIBLING}:${port}`,
     stranger: `https://${STRANGER}:${port}`,
     seen,
-    async answered(site, path, run) {
+    async answered(site, path, run, patience = PATIENCE) {
       const before = seen(site, path).length
       await run()
       return vi.waitFor(() => {
         const next = seen(site, path)[before]
         if (next === undefined || next.status === 0) throw new Error(`${path} was not asked for.`)
         return next
-      }, PATIENCE)
+      }, patience)
     },
     hold(path) {
       let release = (): void => undefined

@@ -8,6 +8,7 @@ import {
   NOT_SHOWN,
   PROVIDER,
   RIVAL,
+  type Seen,
   Visitor,
 } from './browser-world.js'
 import { ScriptedProvider } from './scripted-provider.js'
@@ -318,6 +319,17 @@ describe.each(COOKIES)('in Chromium with third-party cookies %s', (_, thirdParty
       expect([await ann.open(`${at('/oidc/login')}?${query}`), reason()]).toEqual([400, 'issuer'])
     })
 
+    /** What the shop is asked by a page that has this address loaded ahead: again, because no browser must, and one that is steered takes some of it back. */
+    function askedAhead(url: string, by: string): Promise<Seen> {
+      const once = async (): Promise<void> => {
+        await ann.page.goto(at('/page'))
+        await ann.append(by)
+      }
+      return vi.waitFor(() => world.answered(shop, new URL(url).pathname, once, { timeout: 2_000 }), {
+        timeout: 40_000,
+      })
+    }
+
     test.each([
       ['prefetch', (url: string) => `<link rel="prefetch" href="${url.replaceAll('&', '&amp;')}">`],
       ['prefetch', (url: string) => speculation('prefetch', url)],
@@ -326,8 +338,7 @@ describe.each(COOKIES)('in Chromium with third-party cookies %s', (_, thirdParty
       const callback = await callbackOf(ann)
       const before = await ann.cookies(shop, /^__Host-sso-/)
       for (const url of [at('/oidc/login?next=/page'), callback]) {
-        await ann.page.goto(at('/page'))
-        const asked = await world.answered(shop, new URL(url).pathname, () => ann.append(ahead(url)))
+        const asked = await askedAhead(url, ahead(url))
         expect([asked.headers['sec-purpose'], asked.status]).toEqual([purpose, 503])
       }
       expect(await ann.cookies(shop, /^__Host-sso-/)).toEqual(before)
