@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Server } from 'node:net'
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
@@ -10,6 +10,8 @@ export async function serveOnNode(listener: Listener): Promise<void> {
 
 /** Where a server listens from now on. */
 export function listen(server: Server): Promise<string> {
+  // The driver may be silent for longer than five seconds, and must not speak into a connection that is just being closed.
+  if (server instanceof HttpServer) server.keepAliveTimeout = 70_000
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
   })
