@@ -14,6 +14,9 @@ import { forceLogin, peekSession } from './visitor-session.js'
 const TOKEN_FIELD = 'csrfmiddlewaretoken'
 const TOKEN_HEADER = 'X-CSRFToken'
 
+/** Milliseconds that a connection is kept for the next request. A server closes it after five seconds, and would hang up on who speaks just then. */
+const LONGEST_IDLE = 1_000
+
 const PLAIN_HTTP =
   "This client speaks http:// and nothing else. For a site behind HTTPS, visit its server itself and say so as its proxy does: { headers: { 'x-forwarded-proto': 'https' } }."
 
@@ -67,7 +70,7 @@ export class Client<T extends object = SessionData> implements AsyncDisposable {
    */
   token: string | undefined
   readonly #site: Site | undefined
-  readonly #agent = new Agent({ keepAlive: true })
+  readonly #agent = new Agent({ keepAlive: true, timeout: LONGEST_IDLE })
 
   constructor(origin: string | URL, { site, clock, headers = {} }: ClientOptions<T> = {}) {
     this.origin = new URL(origin)

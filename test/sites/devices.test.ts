@@ -1,6 +1,7 @@
 import { sojourn } from 'sojourn'
 import { testClock } from 'sojourn/testing'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { chain } from '../../src/core/maybe.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { SECRET } from '../support/sites.js'
 import { sqliteFile } from '../support/sqlite-file.js'
@@ -145,6 +146,28 @@ test('a login that is refused for the limit leaves nothing of itself in the sess
   expect((await other.at(page('hub')).post('/login')).status).toBe(403)
   const { cells } = (await there.on('hub').site.engine.load(keyOn(other, 'hub'))) ?? {}
   expect([...(cells ?? new Map()).keys()]).toEqual(['cart'])
+})
+
+test('a login of an hour ago does not keep its own visitor out of the next site while somebody else tries to get in', async () => {
+  await open({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy: 'reject' })
+  const phone = there.browser()
+  browsers.push(phone)
+  await phone.login(await phone.visit(page('hub', '/login')))
+  clock.turn(3600)
+  // Somebody who is in by now, and out again before the visitor tries for the second time.
+  const { engine, store } = there.on('shop').site
+  const key = 'k'.repeat(32)
+  const { cells = new Map<string, string>() } = (await engine.load(keyOn(phone, 'hub'))) ?? {}
+  const apart = new Map([...cells].filter(([name]) => !/^_s(so|ojourn)/.test(name)))
+  await engine.create(key, { cells: apart, expires: clock() + 3_600_000 })
+  const [user, created, seen] = [String(there.user.id), clock(), clock()]
+  await store.index.put({ user, key, created, seen, expires: clock() + 3_600_000, userAgent: '', address: '' })
+  const own = engine.delete.bind(engine)
+  const taken = vi
+    .spyOn(engine, 'delete')
+    .mockImplementationOnce((mine, ...rest) => chain(own(key), () => own(mine, ...rest)))
+  expect((await phone.visit(page('shop', '/sso/begin?next=/'))).response.text).toMatch(/^ann/)
+  expect(taken).toHaveBeenCalled()
 })
 
 test('a limit counts logins: the one that was seen longest ago ends on all sites, and this one on none', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { ImproperlyConfigured } from 'sojourn'
@@ -118,6 +119,18 @@ test('a Fetch handler is served with its method, headers and body, and its answe
   expect(response.setCookies).toEqual(['a=1; Path=/', 'b=2; Path=/'])
   const head = await client.request('HEAD', '/')
   expect([head.headers['x-method'], head.text]).toEqual(['HEAD', ''])
+})
+
+test('a connection is used again, and closed by the client before a server would do so', async () => {
+  const served = await serve((_, response) => response.end('here'))
+  const client = clientOf(served)
+  const open: Promise<unknown>[] = []
+  served.server.on('connection', (socket) => open.push(once(socket, 'close')))
+  await client.get('/')
+  await client.get('/')
+  expect(open).toHaveLength(1)
+  await Promise.all(open)
+  expect((await client.get('/')).text).toBe('here')
 })
 
 test('a server that was closed holds no port and no connection', async () => {
