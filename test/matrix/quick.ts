@@ -10,10 +10,10 @@ export const quickCounts: Counts = { clients: 8, requests: 10, logouts: 40, redi
  */
 export const quickColumns: Readonly<Record<RuntimeName, readonly string[]>> = {
   node20: ['nest on express', 'nest on fastify', 'next', 'sveltekit', 'nitro'],
-  node22: ['node:http', 'fetch'],
-  node24: ['express5', 'fastify'],
-  node26: ['node:http', 'fetch'],
-  bun: ['node:http', 'express5', 'fetch', 'elysia'],
-  deno: ['node:http', 'fastify', 'fetch', 'hono'],
+  node22: ['node:http'],
+  node24: ['express5'],
+  node26: ['fetch'],
+  bun: ['node:http', 'fetch', 'elysia'],
+  deno: ['node:http', 'fetch', 'hono'],
   workerd: ['fetch', 'hono', 'h3'],
 }
