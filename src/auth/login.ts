@@ -4,11 +4,11 @@ import { isAlive } from '../core/links.js'
 import { chain, isPromise } from '../core/maybe.js'
 import { type Scope, scopeOf } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
-import type { Site } from '../core/site.js'
 import type { MaybePromise } from '../core/types.js'
 import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
 import { ImproperlyConfigured } from '../errors.js'
 import { constantTimeEqual } from '../wire/crypto.js'
+import { groupOfKey } from '../wire/link-names.js'
 import { backendOf } from './authenticate.js'
 import { getScopeUser } from './get-user.js'
 import type { AuthPart } from './part.js'
@@ -106,23 +106,30 @@ function leaveEnded(state: SessionState): MaybePromise<void> {
 }
 
 /** Ends the session of somebody else, and what came of their login on other sites: they are not at this browser any more. */
-function leaveToAnother(state: SessionState, { sessions }: Site): MaybePromise<void> {
-  const group = linkOf(state.cells())?.g
+function leaveToAnother({ state, site }: Scope): MaybePromise<void> {
+  const { linksLogins } = site.part<AuthPart>('auth')
+  // A tab that came for its first ticket just now has given the login the group of its key.
+  const key = linksLogins && !site.engine.stateless ? state.key : null
+  const group = linkOf(state.cells())?.g ?? (key === null ? undefined : groupOfKey(key))
   const flushed = commit.flush(state)
-  return group === undefined ? flushed : chain(flushed, async () => void (await sessions.endSessions({ group })))
+  return group === undefined ? flushed : chain(flushed, async () => void (await site.sessions.endSessions({ group })))
 }
 
-function takeOver(
-  { state, site }: Scope,
-  backend: string,
-  id: string,
-  hash: string,
-  say: () => void,
-): MaybePromise<void> {
+/** Ends the user's own session of another password. What it has on other sites is the same login's as before. */
+function leaveToOneself(scope: Scope): MaybePromise<void> {
+  const { state } = scope
+  const g = linkOf(state.cells())?.g
+  const flushed = commit.flush(state)
+  if (g !== undefined) state.put(LINK_KEY, { ...newLink(scope), g })
+  return flushed
+}
+
+function takeOver(scope: Scope, backend: string, id: string, hash: string, say: () => void): MaybePromise<void> {
+  const { state, site } = scope
   const before = state.get(SESSION_ID)
   const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
-  const leave = (): MaybePromise<void> => (before === id ? commit.flush(state) : leaveToAnother(state, site))
-  const ended = before === undefined || ours ? null : leave()
+  const leave = before === id ? leaveToOneself : leaveToAnother
+  const ended = before === undefined || ours ? null : leave(scope)
   // All of it before the new key, so that the one record that is made holds it.
   state.put(SESSION_ID, id)
   state.put(SESSION_BACKEND, backend)

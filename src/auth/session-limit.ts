@@ -35,11 +35,14 @@ export function enterWithinLimit(
   const look = policy === 'reject' ? enterOrLeave : enterAndEvict
   return chain(site.store.index.of(user), async () => {
     const before = state.key
+    const login = OF_THE_LOGIN.map((name) => [name, state.get(name)] as const)
     try {
       await enter()
       await look(site, state, user, limit)
     } catch (error) {
-      await takeBack(state, before)
+      // Without a new key nothing of it is stored, and the browser has the key of what it was.
+      if (before !== null && state.key === before) putBack(state, login)
+      else await takeBack(state, before)
       throw error
     }
   })
@@ -49,6 +52,13 @@ export function enterWithinLimit(
 const OF_THE_LOGIN = [SESSION_ID, SESSION_BACKEND, SESSION_HASH, MARK_KEY, AUTH_TIME_KEY, LINK_KEY]
 /** What says when a session ends is nothing that a visitor would miss. */
 const ITS_END: readonly string[] = [BIRTH_KEY, END_KEY, EXPIRY_KEY]
+
+function putBack(state: SessionState, login: readonly (readonly [name: string, value: unknown])[]): void {
+  for (const [name, value] of login) {
+    if (value === undefined) state.delete(name)
+    else state.put(name, value)
+  }
+}
 
 /**
  * What the visitor had before the login stays, under another key. Where another login of the same session was faster, that one has it, and this

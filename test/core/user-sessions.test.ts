@@ -354,6 +354,36 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
       expect(await ask(here)).toBe('ann full')
     })
 
+    test.each(['put', 'create'] as const)('stay what they were where the login cannot be stored (%s)', async (what) => {
+      vi.spyOn(console, 'error').mockReturnValue(undefined)
+      const { ask, here, users, engine, site } = shop()
+      const ann = await users.createUser('ann')
+      await ask(async (request) => void ((await getSession(request)).cart = 'full'))
+      const place = (what === 'put' ? engine.users : engine) as unknown as Record<typeof what, () => unknown>
+      const fails = async (handler: (request: Request) => unknown): Promise<string> => {
+        const own = place[what]
+        place[what] = () => {
+          throw new Error('gone')
+        }
+        const answer = await ask(handler)
+        place[what] = own
+        return answer
+      }
+      for (const name of [undefined, 'ann']) {
+        expect(await fails((request) => login(request, ann))).toBe('503')
+        expect(await ask(here)).toBe(`${name} full`)
+        let meanwhile: string | undefined
+        const refused = async (request: Request): Promise<void> => {
+          await expect(async () => login(request, ann)).rejects.toBeInstanceOf(StoreUnavailable)
+          meanwhile = await here(request)
+        }
+        expect([await fails(refused), meanwhile]).toEqual(['503', `${name} full`])
+        expect(await ask(here)).toBe(`${name} full`)
+        await ask((request) => login(request, ann))
+      }
+      expect(await site.sessions.count(ann.id)).toBe(1)
+    })
+
     test('end for good where the store fails for longer: what it still has is nobody’s, and goes when it is back', async () => {
       vi.spyOn(console, 'error').mockReturnValue(undefined)
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })

@@ -1,8 +1,10 @@
 import { sojourn } from 'sojourn'
+import { login, userBackend } from 'sojourn/auth'
 import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { chain } from '../../src/core/maybe.js'
 import type { SettingsInput } from '../../src/core/settings.js'
+import { visit } from '../auth/site.js'
 import { SECRET } from '../support/sites.js'
 import { sqliteFile } from '../support/sqlite-file.js'
 import { type Browser, type Name, type World, world } from './world.js'
@@ -168,6 +170,18 @@ test('a login of an hour ago does not keep its own visitor out of the next site 
     .mockImplementationOnce((mine, ...rest) => chain(own(key), () => own(mine, ...rest)))
   expect((await phone.visit(page('shop', '/sso/begin?next=/'))).response.text).toMatch(/^ann/)
   expect(taken).toHaveBeenCalled()
+})
+
+test('a login under a new password is the same login: what it has on other sites does not count against it', async () => {
+  await open({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy: 'reject' })
+  const phone = await device()
+  const { site } = there.on('hub')
+  const ann = await userBackend(site).setPassword(there.user, 'another password')
+  const { key } = await visit(site, { key: keyOn(phone, 'hub') }, (request) => login(request, ann))
+  phone.at(page('hub')).cookies.set('sessionid', String(key))
+  expect(await who(phone)).toEqual(['ann', 'nobody', 'nobody'])
+  expect((await phone.visit(page('shop', '/sso/begin?next=/'))).response.text).toMatch(/^ann/)
+  expect(await site.sessions.count(ann.id)).toBe(1)
 })
 
 test('a limit counts logins: the one that was seen longest ago ends on all sites, and this one on none', async () => {

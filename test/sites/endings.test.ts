@@ -1,10 +1,11 @@
 import { StoreUnavailable } from 'sojourn'
-import { userBackend } from 'sojourn/auth'
+import { getUser, login, userBackend } from 'sojourn/auth'
 import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AuthPart } from '../../src/auth/part.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import type { Loaded, SessionEngine } from '../../src/core/types.js'
+import { visit } from '../auth/site.js'
 import { sqliteFile } from '../support/sqlite-file.js'
 import { type Browser, type Name, PASSWORD, type World, world } from './world.js'
 
@@ -156,6 +157,20 @@ test('somebody else who logs in at the hub ends the login before theirs, on all 
   await ann.visit(begin('shop'))
   await ann.login(await ann.visit(page('hub', '/login?as=bob')))
   expect([await who('hub'), await who('shop')]).toEqual(['bob', 'nobody'])
+})
+
+test('also where another tab has come for the first ticket of the one before meanwhile', async () => {
+  await open()
+  const { site } = there.on('hub')
+  const bob = await userBackend(site).createUser('bob', PASSWORD)
+  await logIn()
+  await visit(site, { key: cookieOf('hub') }, async (request) => {
+    await getUser(request)
+    await ann.visit(begin('shop'))
+    expect(await who('shop')).toBe('ann')
+    await login(request, bob)
+  })
+  expect(await who('shop')).toBe('nobody')
 })
 
 describe('endSessions of a user', () => {
