@@ -88,12 +88,14 @@ test('hashing leaves the event loop free', async () => {
 describe('time does not tell', () => {
   const work = 100_000
 
+  /** Of the processor, in microseconds: what others do meanwhile counts for nothing. */
   async function fastest(run: () => Promise<unknown>): Promise<number> {
     const times: number[] = []
     for (let i = 0; i < 3; i++) {
-      const start = performance.now()
+      const start = process.cpuUsage()
       await run()
-      times.push(performance.now() - start)
+      const { user, system } = process.cpuUsage(start)
+      times.push(user + system)
     }
     return Math.min(...times)
   }

@@ -232,6 +232,23 @@ export function hubStoreClaims(world: World): void {
     expect([await who(ann, 'hub'), await who(ann, 'shop')]).toEqual(['bob', 'nobody'])
   })
 
+  test('also where another tab has come for the first ticket of the one before meanwhile', async () => {
+    const { browser, django, originOf, who } = world()
+    await django.createUser('eve', 'a long password')
+    const ann = browser()
+    await everywhere(world(), ann)
+    const login = `${originOf('hub')}/login`
+    // As the session was read before that tab came.
+    await django.python(FORGET_GROUP, ann.at(login).cookies.get('sessionid'))
+    await ann.ask(login)
+    await ann.at(login).post('/login', { username: 'eve', password: 'a long password' })
+    expect([await who(ann, 'hub'), await who(ann, 'shop')]).toEqual(['eve', 'nobody'])
+  })
+
+  test('that is seen by all at once, also where the page is one transaction', async () => {
+    expect(await world().django.python(NOTE_IN_TRANSACTION)).toBe('[false, true]')
+  })
+
   test('two tabs that come at once to a login of no group give it the same', async () => {
     const { browser, django, originOf } = world()
     const ann = browser()
@@ -669,6 +686,27 @@ session = SessionStore(args['key'])
 session['_sso'] = {**session['_sso'], **args['provider']}
 session[links.END_KEY] = args['end']
 session.save()
+`
+
+const FORGET_GROUP = `
+from django.contrib.sessions.backends.db import SessionStore
+session = SessionStore(args)
+session['_sso'] = {name: said for name, said in session['_sso'].items() if name != 'g'}
+session.save()
+`
+
+const NOTE_IN_TRANSACTION = `${SQL}
+from types import SimpleNamespace
+from django.db import transaction
+from sojourn_sso import views
+name = 'tomb.' + links.group_of('gid', 'before')
+session = {views.auth.SESSION_KEY: '2'}
+views.IS_HUB, is_hub = False, views.IS_HUB
+with transaction.atomic():
+    views.note_login(SimpleNamespace(session=session, sojourn_login=('before', '1')))
+    within = bool(links.tombs([name]))
+views.IS_HUB = is_hub
+print(json.dumps([within, bool(links.tombs([name]))]), end='')
 `
 
 const SAY_MORE = `

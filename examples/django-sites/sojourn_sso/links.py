@@ -58,8 +58,13 @@ def memberships(session):
 
 def login_of(session):
     """The login over several sites that a session is of, and whose it is; None for either where there is none."""
-    link = session.get(LINK_KEY)
-    return link.get("g") if isinstance(link, dict) else None, session.get(SESSION_KEY)
+    link, user = session.get(LINK_KEY), session.get(SESSION_KEY)
+    login = link.get("g") if isinstance(link, dict) else None
+    # One that is of no group yet gets it by its key, so that two tabs at once give it the same. A signed cookie is no such
+    # key: two logins of one second may have the same.
+    if not login and user is not None and not isinstance(session, SignedCookie):
+        login = sha256(f"gid:{session.session_key}")
+    return login, user
 
 
 def is_over(session):

@@ -204,12 +204,7 @@ def joined(session):
 
 
 def group_of_login(session):
-    """
-    A login that is of no group yet gets one by its key, so that two tabs at once give it the same. A signed cookie is no
-    such key: two logins of one second may have the same.
-    """
-    secret = secrets.token_urlsafe() if isinstance(session, links.SignedCookie) else session.session_key
-    return (session.get(links.LINK_KEY) or {}).get("g") or links.sha256(f"gid:{secret}")
+    return links.login_of(session)[0] or links.sha256(secrets.token_urlsafe())
 
 
 # Both.
@@ -225,7 +220,8 @@ def note_login(request, **_):
         return
     before, user = getattr(request, "sojourn_login", (None, None))
     if before and user != session[auth.SESSION_KEY]:
-        links.end(before)
+        # Where the page is one transaction, others see none of it before it is over.
+        transaction.on_commit(lambda: links.end(before))
     if IS_HUB:
         if session.session_key is None and not isinstance(session, links.SignedCookie):
             session.create()
