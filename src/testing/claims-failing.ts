@@ -127,7 +127,7 @@ function isUnavailable(response: ClientResponse): void {
 
 async function inTime(response: Promise<ClientResponse>): Promise<ClientResponse> {
   const { value, took, lost } = await timed(response)
-  assert.ok(took < DEADLINE + SLACK, `took ${took} ms, beside ${lost} ms in which this machine stood still`)
+  assert.ok(took < DEADLINE + SLACK, `took ${took} ms, beside ${lost} ms in which this process stood still`)
   return value
 }
 

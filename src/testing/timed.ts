@@ -1,4 +1,4 @@
-/** Milliseconds between two looks at the clock, and the most that counts of what is between them. */
+/** Milliseconds between two looks at the clock, and the most that counts of what is between them where the process did nothing. */
 const EVERY = 10
 const MOST = 100
 
@@ -6,17 +6,19 @@ const MOST = 100
 export interface Timed<T> {
   readonly value: T
   readonly took: number
-  /** So much more passed while this process stood still: what a machine gives to others is no wait for an answer. */
+  /** So much more passed while this process stood still and worked at nothing: what a machine gives to others is no wait for an answer. */
   readonly lost: number
 }
 
 export async function timed<T>(wait: Promise<T>): Promise<Timed<T>> {
-  let [looked, took, lost] = [performance.now(), 0, 0]
+  let [looked, worked, took, lost] = [performance.now(), work(), 0, 0]
   const look = (): void => {
-    const passed = performance.now() - looked
+    const [passed, busy] = [performance.now() - looked, work() - worked]
     looked += passed
-    took += Math.min(passed, MOST)
-    lost += Math.max(0, passed - MOST)
+    worked += busy
+    const counted = Math.min(passed, Math.max(busy, MOST))
+    took += counted
+    lost += passed - counted
   }
   const timer = setInterval(look, EVERY)
   try {
@@ -26,4 +28,10 @@ export async function timed<T>(wait: Promise<T>): Promise<Timed<T>> {
   } finally {
     clearInterval(timer)
   }
+}
+
+/** Milliseconds of the processor that this process has had. */
+function work(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }

@@ -325,7 +325,7 @@ describe.each(COOKIES)('in Chromium with third-party cookies %s', (_, thirdParty
         await ann.page.goto(at('/page'))
         await ann.append(by)
       }
-      return vi.waitFor(() => world.answered(shop, new URL(url).pathname, once, { timeout: 2_000 }), {
+      return vi.waitFor(() => world.answered(shop, new URL(url).pathname, once, { timeout: 5_000 }), {
         timeout: 40_000,
       })
     }

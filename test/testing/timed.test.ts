@@ -15,6 +15,19 @@ test('a wait takes as long as it takes, but for what its process stood still', a
   expect(took).toBeLessThan(700)
 })
 
+test('what its process works at counts', async () => {
+  const { took } = await timed(
+    new Promise<void>((resolve) => {
+      const until = process.cpuUsage().user + 500_000
+      setTimeout(() => {
+        while (process.cpuUsage().user < until);
+        resolve()
+      }, 20)
+    }),
+  )
+  expect(took).toBeGreaterThanOrEqual(480)
+})
+
 test('what fails is not hidden', async () => {
   await expect(timed(Promise.reject(new Error('no answer')))).rejects.toThrow('no answer')
 })
