@@ -42,7 +42,7 @@ export function loginScope(
   if (scope.state.held) throw scope.state.refusal()
   const backend = chosenBackend(part, user, path)
   const { state } = scope
-  const begun = chain(commit.load(state), () => leaveEnded(state))
+  const begun = chain(commit.load(state), () => chain(leaveEnded(state), () => endAnothers(scope, String(user.id))))
   const entered = chain(begun, () => {
     const id = String(user.id)
     const enter = (): MaybePromise<void> => {
@@ -105,14 +105,19 @@ function leaveEnded(state: SessionState): MaybePromise<void> {
   })
 }
 
-/** Ends the session of somebody else, and what came of their login on other sites: they are not at this browser any more. */
-function leaveToAnother({ state, site }: Scope): MaybePromise<void> {
+/**
+ * Ends what came of somebody else's login on other sites: they are not at this browser any more. Before their session here ends, so that whoever
+ * is told that it failed can try again.
+ */
+function endAnothers({ state, site }: Scope, id: string): MaybePromise<void> {
+  const before = state.get(SESSION_ID)
+  if (before === undefined || before === id) return
   const { linksLogins } = site.part<AuthPart>('auth')
   // A tab that came for its first ticket just now has given the login the group of its key.
   const key = linksLogins && !site.engine.stateless ? state.key : null
   const group = linkOf(state.cells())?.g ?? (key === null ? undefined : groupOfKey(key))
-  const flushed = commit.flush(state)
-  return group === undefined ? flushed : chain(flushed, async () => void (await site.sessions.endSessions({ group })))
+  if (group === undefined) return
+  return site.sessions.endSessions({ group }, { last: state.key }).then(() => undefined)
 }
 
 /** Ends the user's own session of another password. What it has on other sites is the same login's as before. */
@@ -128,8 +133,8 @@ function takeOver(scope: Scope, backend: string, id: string, hash: string, say: 
   const { state, site } = scope
   const before = state.get(SESSION_ID)
   const ours = before === id && constantTimeEqual(String(state.get(SESSION_HASH)), hash)
-  const leave = before === id ? leaveToOneself : leaveToAnother
-  const ended = before === undefined || ours ? null : leave(scope)
+  const leave = (): MaybePromise<void> => (before === id ? leaveToOneself(scope) : commit.flush(state))
+  const ended = before === undefined || ours ? null : leave()
   // All of it before the new key, so that the one record that is made holds it.
   state.put(SESSION_ID, id)
   state.put(SESSION_BACKEND, backend)

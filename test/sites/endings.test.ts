@@ -173,6 +173,20 @@ test('also where another tab has come for the first ticket of the one before mea
   expect(await who('shop')).toBe('nobody')
 })
 
+test('where that fails the one before is still here, and the login can be tried again', async () => {
+  await open()
+  await userBackend(there.on('hub').site).createUser('bob', PASSWORD)
+  await logIn()
+  await ann.visit(begin('shop'))
+  const login = await ann.visit(page('hub', '/login?as=bob'))
+  const isBack = withoutDeleting(String(cookieOf('shop')))
+  await ann.login(login)
+  expect([await who('hub'), await who('shop')]).toEqual(['ann', 'ann'])
+  isBack()
+  await ann.login(await ann.visit(page('hub', '/login?as=bob')))
+  expect([await who('hub'), await who('shop')]).toEqual(['bob', 'nobody'])
+})
+
 describe('endSessions of a user', () => {
   test('ends a login by a machine whose clock is ahead', async () => {
     await open()
