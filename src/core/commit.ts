@@ -86,7 +86,16 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
     ? chain(tell(state.store, note), () => createListed(state.store, key, record))
     : state.store.create(key, record)
   return chain(made, (outcome): MaybePromise<void> => {
-    if (isSaved(outcome)) return admitted(state, note, () => saved(state, outcome, key, record, revision, generation))
+    if (isSaved(outcome)) {
+      return orElse(
+        () => admitted(state, note, () => saved(state, outcome, key, record, revision, generation)),
+        (error) => {
+          // The visitor is told of no key.
+          void untilDone(async () => (await state.store.delete(key)) !== 'conflict')
+          throw error
+        },
+      )
+    }
     if (tries === NEW_KEY_TRIES) throw new SessionConflict(tries)
     return create(state, tries + 1)
   })

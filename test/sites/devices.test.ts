@@ -1,7 +1,8 @@
-import { sojourn } from 'sojourn'
+import { StoreUnavailable, sojourn } from 'sojourn'
 import { login, userBackend } from 'sojourn/auth'
 import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { LinkStore } from '../../src/core/link-store.js'
 import { chain } from '../../src/core/maybe.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { visit } from '../auth/site.js'
@@ -182,6 +183,30 @@ test('a login under a new password is the same login: what it has on other sites
   expect(await who(phone)).toEqual(['ann', 'nobody', 'nobody'])
   expect((await phone.visit(page('shop', '/sso/begin?next=/'))).response.text).toMatch(/^ann/)
   expect(await site.sessions.count(ann.id)).toBe(1)
+})
+
+test('a login that nobody could ask about is nobody’s, and counts for nothing', async () => {
+  await open({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy: 'reject' })
+  const { site } = there.on('hub')
+  const links = site.engine.links as LinkStore
+  const asked = vi.spyOn(links, 'get').mockImplementationOnce(() => {
+    throw new Error('gone')
+  })
+  const refused = async (request: object): Promise<void> => {
+    await expect(async () => login(request, there.user)).rejects.toBeInstanceOf(StoreUnavailable)
+  }
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    await expect(visit(site, {}, refused)).rejects.toBeInstanceOf(StoreUnavailable)
+    expect(asked).toHaveBeenCalled()
+    expect(await site.sessions.count(there.user.id)).toBe(1)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await site.sessions.count(there.user.id)).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+  const { key } = await visit(site, {}, (request) => login(request, there.user))
+  expect(await site.engine.exists(String(key))).toBe(true)
 })
 
 test('a limit counts logins: the one that was seen longest ago ends on all sites, and this one on none', async () => {
