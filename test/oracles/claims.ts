@@ -4,7 +4,7 @@ import { type OracleName, startTrial, type Trial } from './oracles.js'
 import { subjects } from './subjects.js'
 
 /** What is asked for in every run; far more is by hand (`npm run oracle`), or by `ORACLE_OPS=1000000`. */
-const SIZES = { ops: Number(process.env['ORACLE_OPS'] ?? 4000), clients: 8, kills: 3 }
+const SIZES = { ops: Number(process.env['ORACLE_OPS'] ?? 3000), clients: 8, kills: 3 }
 const TRIALS = SIZES.ops / 10
 /** Of patience; far more than a machine with nothing else to do needs. */
 const MINUTES = 60_000
