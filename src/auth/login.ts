@@ -42,19 +42,20 @@ export function loginScope(
   if (scope.state.held) throw scope.state.refusal()
   const backend = chosenBackend(part, user, path)
   const { state } = scope
-  const begun = chain(commit.load(state), () => chain(leaveEnded(state), () => endAnothers(scope, String(user.id))))
+  const begun = chain(commit.load(state), () => leaveEnded(state))
   const entered = chain(begun, () => {
     const id = String(user.id)
-    const enter = (): MaybePromise<void> => {
-      const say = (): void => {
-        also?.(state)
-        if (part.linksLogins && linkOf(state.cells()) === null) state.put(LINK_KEY, newLink(scope))
-      }
+    const say = (): void => {
+      also?.(state)
+      if (part.linksLogins && linkOf(state.cells()) === null) state.put(LINK_KEY, newLink(scope))
+    }
+    const become = (): MaybePromise<void> => {
       const cycled = takeOver(scope, backend.path, id, part.hashes.of(user), say)
       part.visitor(scope).found(id, user)
       scope.loggedIn()
       return cycled
     }
+    const enter = (): MaybePromise<void> => chain(endAnothers(scope, id), become)
     return chain(enterWithinLimit(scope, id, enter), () => noted(scope, backend, user))
   })
   return part.await(scope, entered)

@@ -16,8 +16,6 @@ export interface Served {
 /** Serves a listener: a function of Node's request and response, such as an Express app. */
 export async function serve(listener: (request: IncomingMessage, response: ServerResponse) => void): Promise<Served> {
   const server = createServer(listener)
-  // A client may be silent for longer than five seconds, and must not speak into a connection that is just being closed.
-  server.keepAliveTimeout = 70_000
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

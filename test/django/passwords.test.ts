@@ -12,7 +12,6 @@ const PROGRAM = `
 import json, os
 from django.conf import settings
 given = json.loads(os.environ['SOJOURN_HASHES'])
-names = [h.split('.')[-1] for h in given['hashers']]
 settings.configure(PASSWORD_HASHERS=given['hashers'])
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password, make_password
 # The bytes are the same after fewer rounds. The vectors have hashes of as many as Django makes by itself.

@@ -211,24 +211,20 @@ export function hubStoreClaims(world: World): void {
   })
 
   test('a login that has given out no ticket yet ends with the others of its user', async () => {
-    const { browser, originOf, site, userId, who } = world()
+    const { browser, site, userId, who } = world()
     const ann = browser()
-    const login = `${originOf('hub')}/login`
-    await ann.ask(login)
-    await ann.at(login).post('/login', { username: 'ann', password: 'a long password' })
+    await logInAtHub(world(), ann, 'ann')
     expect(await who(ann, 'hub')).toBe('ann')
     await site('shop').sessions.endSessions({ user: userId })
     expect(await who(ann, 'hub')).toBe('nobody')
   })
 
   test('somebody else who logs in ends the login before theirs, on all sites', async () => {
-    const { browser, django, originOf, who } = world()
+    const { browser, django, who } = world()
     await django.createUser('bob', 'a long password')
     const ann = browser()
     await everywhere(world(), ann)
-    const login = `${originOf('hub')}/login`
-    await ann.ask(login)
-    await ann.at(login).post('/login', { username: 'bob', password: 'a long password' })
+    await logInAtHub(world(), ann, 'bob')
     expect([await who(ann, 'hub'), await who(ann, 'shop')]).toEqual(['bob', 'nobody'])
   })
 
@@ -237,11 +233,9 @@ export function hubStoreClaims(world: World): void {
     await django.createUser('eve', 'a long password')
     const ann = browser()
     await everywhere(world(), ann)
-    const login = `${originOf('hub')}/login`
     // As the session was read before that tab came.
-    await django.python(FORGET_GROUP, ann.at(login).cookies.get('sessionid'))
-    await ann.ask(login)
-    await ann.at(login).post('/login', { username: 'eve', password: 'a long password' })
+    await django.python(FORGET_GROUP, ann.at(originOf('hub')).cookies.get('sessionid'))
+    await logInAtHub(world(), ann, 'eve')
     expect([await who(ann, 'hub'), await who(ann, 'shop')]).toEqual(['eve', 'nobody'])
   })
 
@@ -250,11 +244,9 @@ export function hubStoreClaims(world: World): void {
   })
 
   test('two tabs that come at once to a login of no group give it the same', async () => {
-    const { browser, django, originOf } = world()
+    const { browser, django } = world()
     const ann = browser()
-    const login = `${originOf('hub')}/login`
-    await ann.ask(login)
-    await ann.at(login).post('/login', { username: 'ann', password: 'a long password' })
+    await logInAtHub(world(), ann, 'ann')
     const urls = [await grantUrl(world(), ann), await grantUrl(world(), ann)]
     await django.python(`${SQL}execute("DELETE FROM sojourn_record")`)
     await Promise.all(urls.map(({ href }) => ann.ask(href)))
@@ -649,6 +641,13 @@ async function sessionIn(
 interface Linked {
   readonly link: { readonly g: string; readonly a: number; readonly k: string; readonly e: number }
   readonly groups: Readonly<Record<string, readonly [number, number]>>
+}
+
+/** By the hub's own page, whoever is there. */
+async function logInAtHub({ originOf }: DjangoSites, browser: Browser, username: string): Promise<void> {
+  const login = `${originOf('hub')}/login`
+  await browser.ask(login)
+  await browser.at(login).post('/login', { username, password: 'a long password' })
 }
 
 const SQL = `

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
 import { chain } from '../../src/core/maybe.js'
 import type { SettingsInput } from '../../src/core/settings.js'
+import type { SessionIndex } from '../../src/core/types.js'
 import { visit } from '../auth/site.js'
 import { SECRET } from '../support/sites.js'
 import { sqliteFile } from '../support/sqlite-file.js'
@@ -207,6 +208,19 @@ test('a login that nobody could ask about is nobody’s, and counts for nothing'
   }
   const { key } = await visit(site, {}, (request) => login(request, there.user))
   expect(await site.engine.exists(String(key))).toBe(true)
+})
+
+test('a login of somebody else that cannot be counted ends nothing', async () => {
+  await open({ maxSessionsPerUser: 2 })
+  const phone = await device()
+  const { site } = there.on('hub')
+  const bob = await userBackend(site).createUser('bob')
+  vi.spyOn(site.engine.users as SessionIndex, 'of').mockImplementationOnce(() => {
+    throw new Error('gone')
+  })
+  const refused = (request: object) => login(request, bob)
+  await expect(visit(site, { key: keyOn(phone, 'hub') }, refused)).rejects.toBeInstanceOf(StoreUnavailable)
+  expect(await who(phone)).toEqual(['ann', 'ann', 'ann'])
 })
 
 test('a limit counts logins: the one that was seen longest ago ends on all sites, and this one on none', async () => {

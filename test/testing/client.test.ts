@@ -123,6 +123,7 @@ test('a Fetch handler is served with its method, headers and body, and its answe
 
 test('a connection is used again, and closed by the client before a server would do so', async () => {
   const served = await serve((_, response) => response.end('here'))
+  served.server.keepAliveTimeout = 70_000
   const client = clientOf(served)
   const open: Promise<unknown>[] = []
   served.server.on('connection', (socket) => open.push(once(socket, 'close')))
