@@ -37,8 +37,11 @@ test.each(exampleNames)(
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
+    const printed = outputOf(child)
     try {
       await walk(launched.browser, await originOf(child, port))
+    } catch (error) {
+      throw new Error(`the example printed: ${printed()}`, { cause: error })
     } finally {
       await end(child)
     }
@@ -46,13 +49,18 @@ test.each(exampleNames)(
   600_000,
 )
 
-/** Once the example answers; what it printed, if it ends before. */
-async function originOf(child: ChildProcess, port: number): Promise<string> {
+/** What a program has printed so far. */
+function outputOf({ stdout, stderr }: ChildProcess): () => string {
   let printed = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (printed += String(data)))
+  for (const stream of [stdout, stderr]) stream?.on('data', (data) => (printed += String(data)))
+  return () => printed
+}
+
+/** Once the example answers. */
+async function originOf(child: ChildProcess, port: number): Promise<string> {
   const origin = `http://localhost:${port}`
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`the example ended: ${printed}`)
+    if (child.exitCode !== null) throw new Error('the example ended')
     const answer = await fetch(`${origin}/`).catch(() => null)
     if (answer?.status === 200) return origin
     await new Promise((resolve) => setTimeout(resolve, 200))

@@ -5,8 +5,8 @@ import { demoUser } from '../../examples/shared/users.js'
 /** What a visitor does in every example, in a real browser: a guest with a cart logs in, keeps it, buys more, and logs out. */
 export async function walk(browser: Browser, origin: string): Promise<void> {
   const visitor = await browser.newContext({ baseURL: origin })
+  const page = await visitor.newPage()
   try {
-    const page = await visitor.newPage()
     page.setDefaultTimeout(15_000)
     const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
     const heading = (text: string): Promise<void> => page.getByRole('heading', { name: text, exact: true }).waitFor()
@@ -54,6 +54,8 @@ export async function walk(browser: Browser, origin: string): Promise<void> {
       await page.getByLabel('Password').fill(password)
       await press('Log in')
     }
+  } catch (error) {
+    throw new Error(`${page.url()} shows: ${await page.locator('body').innerText()}`, { cause: error })
   } finally {
     await visitor.close()
   }
