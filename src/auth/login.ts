@@ -56,7 +56,7 @@ export function loginScope(
       return cycled
     }
     const enter = (): MaybePromise<void> => chain(endAnothers(scope, id), become)
-    return chain(enterWithinLimit(scope, id, enter), () => noted(scope, backend, user))
+    return chain(enterWithinLimit(scope, user, enter), () => noted(scope, backend, user))
   })
   return part.await(scope, entered)
 }

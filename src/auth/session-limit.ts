@@ -5,12 +5,14 @@ import { chain } from '../core/maybe.js'
 import type { Scope } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
 import type { Site } from '../core/site.js'
-import type { MaybePromise } from '../core/types.js'
+import type { Cells, MaybePromise } from '../core/types.js'
 import { untilDone } from '../core/until-done.js'
 import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
 import { UserSession } from '../core/user-session.js'
 import { TooManySessions } from '../errors.js'
+import type { AuthPart } from './part.js'
 import { SESSION_BACKEND, SESSION_HASH, SESSION_ID } from './session-keys.js'
+import type { User } from './user.js'
 
 /** How often a login is tried again that met others of the same user in the same moment: together they would all be refused. */
 const TRIES = 5
@@ -27,18 +29,23 @@ const JUST_NOW = 10_000
  */
 export function enterWithinLimit(
   { site, state }: Scope,
-  user: string,
+  user: User,
   enter: () => MaybePromise<void>,
 ): MaybePromise<void> {
   const { maxSessionsPerUser: limit, maxSessionsPerUserPolicy: policy } = site.settings
   if (limit === null) return enter()
   const look = policy === 'reject' ? enterOrLeave : enterAndEvict
-  return chain(site.store.index.of(user), async () => {
+  const { hashes } = site.part<AuthPart>('auth')
+  // A session of another password is over, whether it has been visited since or not.
+  const counts = (cells: Cells): boolean => hashes.verify(parsed(cells.get(SESSION_HASH)), user) !== null
+  const id = String(user.id)
+  const logins: Logins = () => site.sessions.ofUser(id, counts)
+  return chain(site.store.index.of(id), async () => {
     const before = state.key
     const login = OF_THE_LOGIN.map((name) => [name, state.get(name)] as const)
     try {
       await enter()
-      await look(site, state, user, limit)
+      await look(site, state, logins, limit)
     } catch (error) {
       // Without a new key nothing of it is stored, and the browser has the key of what it was.
       if (before !== null && state.key === before) putBack(state, login)
@@ -87,26 +94,40 @@ function isGone(outcome: 'deleted' | 'missing' | 'conflict'): boolean {
   return outcome !== 'conflict'
 }
 
-async function enterAndEvict({ sessions }: Site, state: SessionState, user: string, limit: number): Promise<void> {
+/** A user's logins, last seen first: in an order in which all who log in at once agree. */
+type Logins = () => Promise<readonly UserSession[]>
+
+/** Of logins of one moment the last ones stay, and never none. Whoever was not among these finds out as if the others had come a moment later. */
+async function enterAndEvict({ sessions }: Site, state: SessionState, logins: Logins, limit: number): Promise<void> {
   await commit.saveNow(state)
-  if (await sessions.evict(user, limit, state.key)) commit.interrupt(state)
+  const over = (await logins()).slice(limit)
+  for (const login of over) await sessions.revoke(login)
+  if (over.some((login) => isOf(login, state))) commit.interrupt(state)
 }
 
 /**
  * Whoever finds too many when it is in leaves again, so that there are never too many. Of logins of one moment each may find the others and
  * leave: then each tries again after a while of its own, and the last time it is refused.
  */
-async function enterOrLeave(site: Site, state: SessionState, user: string, limit: number): Promise<void> {
+async function enterOrLeave(site: Site, state: SessionState, logins: Logins, limit: number): Promise<void> {
   const justNow = site.settings.clock() - JUST_NOW
   for (let tries = 1; ; tries++) {
     await commit.saveNow(state)
-    const all = await site.sessions.forUser(user)
+    const all = await logins()
     if (all.length <= limit) return
-    const others = all.filter((session) => !UserSession.loginOf(session).sessions.some(({ key }) => key === state.key))
+    const others = all.filter((login) => !isOf(login, state))
     const settled = others.filter(({ created }) => created.getTime() < justNow)
     if (settled.length >= limit || tries === TRIES) break
     await commit.withdraw(state)
     await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_PAUSE))
   }
   throw new TooManySessions(limit)
+}
+
+function isOf(login: UserSession, state: SessionState): boolean {
+  return UserSession.loginOf(login).sessions.some(({ key }) => key === state.key)
+}
+
+function parsed(text: string | undefined): unknown {
+  return text === undefined ? null : JSON.parse(text)
 }

@@ -92,12 +92,17 @@ export class Sessions<T extends object = SessionData> {
    * `sojourn/oidc`) are one. Needs `sessionUserIndex`; sessions that began in Django are known from their first visit here on.
    */
   async forUser(user: string | number): Promise<UserSession[]> {
+    return this.ofUser(user, () => true)
+  }
+
+  /** Those of `forUser` with a session that counts: one that began under another password is nobody's, and ends when it is visited. */
+  async ofUser(user: string | number, counts: (cells: Cells) => boolean): Promise<UserSession[]> {
     const entries = await this.#store.index.of(String(user))
     const known = await Promise.all(entries.map((entry) => this.#known(entry)))
     const settled = this.#store.clock() - BEING_MADE
     const gone = entries.filter(({ seen }, at) => known[at] === null && seen < settled).map(({ key }) => key)
     await this.#unlist(String(user), gone)
-    const alive = known.filter((each) => each !== null)
+    const alive = known.filter((each) => each !== null).filter(({ cells }) => counts(cells))
     return loginsOf(alive).map(
       (login) => new UserSession(this.#idOf(login.group ?? groupOfKey(login.sessions[0].key)), login),
     )
@@ -146,16 +151,6 @@ export class Sessions<T extends object = SessionData> {
       await this.#unlist(String(user), over)
     }
     return ended
-  }
-
-  /**
-   * Ends those past the first `limit` of a user's logins, in an order in which all who do so at once agree: of logins of one moment the
-   * last ones stay, and never none. Says whether the session under `own` was among them, as if the others had come a moment later.
-   */
-  async evict(user: string, limit: number, own: string | null): Promise<boolean> {
-    const over = (await this.forUser(user)).slice(limit)
-    for (const session of over) await this.revoke(session)
-    return over.some((session) => UserSession.loginOf(session).sessions.some(({ key }) => key === own))
   }
 
   /**
@@ -240,14 +235,18 @@ export class Sessions<T extends object = SessionData> {
 
   /** `null` where the session is not there any more, or is another user's. */
   async #known(entry: IndexEntry): Promise<Known | null> {
-    const { user, group } = loginIn(await this.#cellsOf(entry.key), entry.key)
-    return user === entry.user ? { entry, group } : null
+    const cells = await this.#cellsOf(entry.key)
+    const { user, group } = loginIn(cells, entry.key)
+    return user === entry.user ? { entry, group, cells } : null
   }
 
   async #loginOf(session: UserSession | string): Promise<LoginKeys> {
     if (typeof session === 'string') return loginIn(await this.#cellsOf(session), session)
     const { group, sessions } = UserSession.loginOf(session)
-    return { user: sessions[0].user, group, keys: sessions.map(({ key }) => key) }
+    const [{ key, user }] = sessions
+    // It may have come to its second site since it was listed.
+    const current = group ?? loginIn(await this.#cellsOf(key), key).group
+    return { user, group: current, keys: sessions.map((each) => each.key) }
   }
 
   /** The keys of all sessions of the login that a request is of, or one of `forUser`. */
@@ -298,5 +297,8 @@ interface LoginKeys {
 }
 
 function loginIn(cells: Cells, key: string): LoginKeys {
-  return { user: userOf(cells), group: linkOf(cells)?.g ?? null, keys: [key] }
+  const link = linkOf(cells)
+  // Before its first ticket a login has no group; a tab that comes for that just now makes this one.
+  const group = link === null ? null : (link.g ?? groupOfKey(key))
+  return { user: userOf(cells), group, keys: [key] }
 }

@@ -1,5 +1,5 @@
 import { findScope } from './scope.js'
-import type { IndexEntry } from './types.js'
+import type { Cells, IndexEntry } from './types.js'
 
 /** What is known of one login of a user's: a session, or those that it has on several sites. */
 export interface Login {
@@ -13,6 +13,7 @@ export interface Login {
 export interface Known {
   readonly entry: IndexEntry
   readonly group: string | null
+  readonly cells: Cells
 }
 
 /** The logins of these sessions, last seen first: in an order in which all who ask at once agree. */

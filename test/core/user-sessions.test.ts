@@ -438,6 +438,19 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
       expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []])
     })
 
+    test('of another password do not count: whoever has a new one gets in, and nobody else has to go', async () => {
+      const world = make({ maxSessionsPerUser: 2, maxSessionsPerUserPolicy })
+      const ann = await world.users.createUser('ann', 'the first password')
+      const old = [await enter(world, ann), await enter(world, ann)]
+      const renewed = await world.users.setPassword(ann, 'the second password')
+      const first = await enter(world, renewed)
+      // A page that asks for no user has seen the old ones last.
+      world.clock.turn(120)
+      for (const key of old) await visit(world.site, { key }, (_, { session }) => session.set('cart', 'full'))
+      const second = await enter(world, renewed)
+      for (const key of [first, second]) expect(await who(world, key)).toBe('ann')
+    })
+
     test('are never more than allowed, also of five who log in again at once with one cookie', async () => {
       const world = make({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy })
       const ann = await world.users.createUser('ann')

@@ -1,7 +1,7 @@
 import { StoreUnavailable, sojourn } from 'sojourn'
 import { login, userBackend } from 'sojourn/auth'
 import { testClock } from 'sojourn/testing'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
 import { chain } from '../../src/core/maybe.js'
 import type { SettingsInput } from '../../src/core/settings.js'
@@ -77,6 +77,56 @@ test('a login has one name on the list, also when it comes to its second site', 
   const before = await ids()
   await phone.visit(page('shop', '/sso/begin?next=/'))
   expect(await ids()).toEqual(before)
+})
+
+describe('a login that comes to its second site while it is being ended', () => {
+  async function ended(isDjangos: boolean, revoke: (phone: Browser) => Promise<boolean>): Promise<string[]> {
+    await open()
+    const phone = there.browser()
+    browsers.push(phone)
+    await phone.login(await phone.visit(page('hub', '/login')))
+    if (isDjangos) await withoutLink(keyOn(phone, 'hub'))
+    expect(await revoke(phone)).toBe(true)
+    return who(phone)
+  }
+
+  /** As a login in Django leaves it, which knows nothing of several sites. */
+  async function withoutLink(key: string): Promise<void> {
+    const session = there.on('hub').site.sessions.open(key)
+    await session.load()
+    session.delete('_sso')
+    await session.save()
+  }
+
+  const comeToShop = async (phone: Browser): Promise<void> => {
+    await phone.visit(page('shop', '/sso/begin?next=/'))
+    expect(await who(phone)).toEqual(['ann', 'ann', 'nobody'])
+  }
+
+  test.each([
+    ['', false],
+    [', if it is one of Django’s', true],
+  ])('ends there too, after it was listed%s', async (_, isDjangos) => {
+    const revoke = async (phone: Browser): Promise<boolean> => {
+      const { sessions } = there.on('shop').site
+      const [listed] = await sessions.forUser(there.user.id)
+      await comeToShop(phone)
+      return sessions.revoke(listed as NonNullable<typeof listed>)
+    }
+    expect(await ended(isDjangos, revoke)).toEqual(['nobody', 'nobody', 'nobody'])
+  })
+
+  test('ends there too, after its session was loaded for that', async () => {
+    const revoke = async (phone: Browser): Promise<boolean> => {
+      const { sessions, store } = there.on('shop').site
+      const key = keyOn(phone, 'hub')
+      const before = await store.load(key)
+      await comeToShop(phone)
+      vi.spyOn(store, 'load').mockResolvedValueOnce(before)
+      return sessions.revoke(key)
+    }
+    expect(await ended(false, revoke)).toEqual(['nobody', 'nobody', 'nobody'])
+  })
 })
 
 test('a job that knows nothing of the sites ends a user’s logins on all of them', async () => {
