@@ -1,17 +1,22 @@
 /**
- * The tables of README.md, from the files in `bench/results/`. A table stands between `<!-- bench: FILE -->` and
- * `<!-- /bench -->`, and is what this makes of that file; a test holds it to that.
+ * The tables of figures in the documentation, from the files in `bench/results/`. A table stands between `<!-- bench: FILE -->`
+ * and `<!-- /bench -->`, the short one of README.md between `<!-- bench summary: FILE FILE -->` and `<!-- /bench -->`. Each is what
+ * this makes of those files; a test holds it to that.
  *
  *     tsx bench/table.ts bench/results/FILE.json    prints a table
- *     tsx bench/table.ts --write                    renews those in README.md
+ *     tsx bench/table.ts --write                    renews those in the documentation
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beside } from './beside.js'
 import { isBaseRow, lostOf, operations, signed, thousands } from './report.js'
 import type { Results } from './results.js'
+import type { StoreName } from './subjects/index.js'
 import { type Summary, summarise } from './summary.js'
+
+/** The pages that have tables. */
+export const benchPages: readonly string[] = ['README.md', 'docs/reference/benchmarks.md']
 
 /** The added CPU of each subject, and sojourn's beside that of others, as Markdown. */
 export function renderTable(results: Results): string {
@@ -67,6 +72,26 @@ function besideTable(results: Results, summaries: readonly Summary[]): string[] 
   ]
 }
 
+/** What the summary tells: these workloads, on each framework, on those of these stores that some other library was measured on. */
+const SUMMARY_WORKLOADS: readonly string[] = ['read', 'write', 'create']
+const SUMMARY_STORES: readonly StoreName[] = ['memory', 'SQLite', 'PostgreSQL', 'Redis', 'signed cookies']
+
+/** sojourn's CPU as a multiple of the best peer's, as Markdown: the lines and columns that are chosen above, whatever they say. */
+export function renderSummary(runs: readonly Results[]): string {
+  const rows = runs.flatMap((results) => {
+    const all = beside(results, summarise(results)).filter(({ peer }) => peer !== null)
+    return results.subjects.flatMap(({ name, store }) => {
+      if (store === null || !SUMMARY_STORES.includes(store) || !all.some(({ subject }) => subject === name)) return []
+      const cells = SUMMARY_WORKLOADS.map((workload) => {
+        const found = all.find((each) => each.subject === name && each.workload === workload)
+        return found?.peer?.ratio.toFixed(2) ?? '–'
+      })
+      return [row([name.replace(', sojourn', ''), ...cells])]
+    })
+  })
+  return [row(['', ...SUMMARY_WORKLOADS]), row(['---', ...SUMMARY_WORKLOADS.map(() => '--:')]), ...rows].join('\n')
+}
+
 function cell({ added, cpu, rate, count }: Summary): string {
   if (added === null) return `${cpu.median.toFixed(0)}, ${thousands(rate.median)}`
   const [stored = '0'] = count === undefined ? [] : operations(count).split(' ')
@@ -91,12 +116,17 @@ function note({ date, machine, versions, options, lost }: Results, summaries: re
 }
 
 const TABLE = /(<!-- bench: (\S+) -->\n)[\s\S]*?(\n<!-- \/bench -->)/g
+const SUMMARY = /(<!-- bench summary: (\S+(?: \S+)*) -->\n)[\s\S]*?(\n<!-- \/bench -->)/g
 
-/** README's text with each of its tables as its file makes it. */
-export function renewTables(readme: string, read: (file: string) => Results): string {
-  return readme.replace(TABLE, (_, before: string, file: string, after: string) => {
-    return `${before}\n${renderTable(read(file))}\n${after}`
-  })
+/** A page's text with each of its tables as its files make it. */
+export function renewTables(page: string, read: (file: string) => Results): string {
+  return page
+    .replace(TABLE, (_, before: string, file: string, after: string) => {
+      return `${before}\n${renderTable(read(file))}\n${after}`
+    })
+    .replace(SUMMARY, (_, before: string, files: string, after: string) => {
+      return `${before}\n${renderSummary(files.split(' ').map(read))}\n${after}`
+    })
 }
 
 /** Reads one of the files a table names, by its path from the repository's root. */
@@ -106,10 +136,12 @@ export function readResults(root: string): (file: string) => Results {
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const root = fileURLToPath(new URL('..', import.meta.url))
-  const readme = join(root, 'README.md')
   const [given] = process.argv.slice(2)
-  if (given !== undefined && given !== '--write') console.log(renderTable(readResults(process.cwd())(given)))
-  else if (given === '--write' && existsSync(readme)) {
-    writeFileSync(readme, renewTables(readFileSync(readme, 'utf8'), readResults(root)))
-  } else throw new Error('Give a file of results, or --write.')
+  if (given === undefined) throw new Error('Give a file of results, or --write.')
+  if (given !== '--write') console.log(renderTable(readResults(process.cwd())(given)))
+  else {
+    for (const page of benchPages.map((path) => join(root, path))) {
+      writeFileSync(page, renewTables(readFileSync(page, 'utf8'), readResults(root)))
+    }
+  }
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Results } from '../../bench/results.js'
-import { readResults, renderTable, renewTables } from '../../bench/table.js'
+import { subjects } from '../../bench/subjects/index.js'
+import { benchPages, readResults, renderSummary, renderTable, renewTables } from '../../bench/table.js'
 import { repositoryRoot } from '../../tools/report.js'
 import { BARE, measurement, resultsOf, SOJOURN } from '../bench/results.js'
 
@@ -11,10 +12,18 @@ const run = (cpu: number): Results => resultsOf([measurement(1, BARE), measureme
 const page = (table: string): string =>
   `# Title\n\n<!-- bench: bench/results/a.json -->\n\n${table}\n\n<!-- /bench -->\n\nThe end.\n`
 
-test('the tables of README.md are what the files of results make', () => {
-  const readme = join(repositoryRoot, 'README.md')
-  const text = existsSync(readme) ? readFileSync(readme, 'utf8') : ''
+const read = (path: string): string => readFileSync(join(repositoryRoot, path), 'utf8')
+
+test.each(benchPages)('the tables of %s are what the files of results make', (path) => {
+  const text = read(path)
   expect(renewTables(text, readResults(repositoryRoot))).toBe(text)
+})
+
+test('the short table of README.md is of the files that have their tables on the page of benchmarks', () => {
+  const [, files = ''] = /^<!-- bench summary: (.+) -->$/m.exec(read('README.md')) ?? []
+  const tables = [...read('docs/reference/benchmarks.md').matchAll(/^<!-- bench: (.+) -->$/gm)].map(([, file]) => file)
+  expect(tables.length).toBeGreaterThan(0)
+  expect(files.split(' ')).toEqual(tables)
 })
 
 test('a table that is what its file makes stays as it is', () => {
@@ -41,4 +50,26 @@ test('a row tells what is added, its range and the store operations of a request
   const [, , bare, sojourn] = renderTable(resultsOf(measured)).split('\n')
   expect(bare).toBe('| **node:http, bare** (CPU µs, requests/s) | 10, 1.0k |')
   expect(sojourn).toBe('| node:http, sojourn, memory | +6.0 (5..8), 1 op |')
+})
+
+test('the summary has a line wherever another library was measured on such a store, better or not', () => {
+  const cpu = {
+    'node:http, bare': 10,
+    'node:http, sojourn, memory': 20,
+    'node:http, express-session, memory': 40,
+    'node:http, sojourn, signed cookies': 30,
+    'node:http, iron-session, encrypted cookies': 20,
+    'node:http, sojourn, SQLite': 30,
+  }
+  const chosen = subjects.filter(({ name }) => name in cpu)
+  const measured = Object.entries(cpu).map(([name, each]) => measurement(1, name, { cpu: each }))
+  const results = { ...resultsOf(measured), subjects: chosen }
+  expect(renderSummary([results, results]).split('\n').slice(2)).toEqual([
+    '| node:http, memory | 0.50 | – | – |',
+    '| node:http, signed cookies | 1.50 | – | – |',
+    '| node:http, memory | 0.50 | – | – |',
+    '| node:http, signed cookies | 1.50 | – | – |',
+  ])
+  const summary = (table: string): string => `<!-- bench summary: a.json b.json -->\n\n${table}\n\n<!-- /bench -->\n`
+  expect(renewTables(summary('| by hand |'), () => results)).toBe(summary(renderSummary([results, results])))
 })
