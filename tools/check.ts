@@ -19,6 +19,7 @@ const steps: Steps = {
   imports: [installed('tsx'), 'tools/check-imports.ts'],
   docs: [installed('tsx'), 'tools/check-docs.ts'],
   shown: [installed('tsx'), 'tools/check-shown.ts'],
+  links: [installed('tsx'), 'tools/check-links.ts'],
   build: ['npm', 'run', '--silent', 'build'],
   exports: [installed('tsx'), 'tools/check-exports.ts'],
   package: [installed('tsx'), 'tools/check-package.ts'],
