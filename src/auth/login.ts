@@ -63,7 +63,7 @@ export function loginScope(
 
 /** What a session says of a login of this moment, which is of no group yet. */
 export function newLink({ site }: Scope): Link {
-  return { a: Math.floor(site.settings.clock()) }
+  return { a: site.store.moments.ofLogin() }
 }
 
 /** A session without a name in it would be somebody's all the same: `login(request, null)` must not pass. */

@@ -6,7 +6,6 @@ import type { Scope } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
 import type { Site } from '../core/site.js'
 import type { Cells, MaybePromise } from '../core/types.js'
-import { untilDone } from '../core/until-done.js'
 import { AUTH_TIME_KEY, MARK_KEY } from '../core/user-mark.js'
 import { UserSession } from '../core/user-session.js'
 import { TooManySessions } from '../errors.js'
@@ -41,6 +40,10 @@ export function enterWithinLimit(
   const id = String(user.id)
   const logins: Logins = () => site.sessions.ofUser(id, counts)
   return chain(site.store.index.of(id), async () => {
+    // Somebody else's login would be over everywhere before this one is refused.
+    const here = state.get(SESSION_ID)
+    const isAnothers = here !== undefined && here !== id
+    if (isAnothers && policy === 'reject') await untilRoom(site, limit, logins)
     const before = state.key
     const login = OF_THE_LOGIN.map((name) => [name, state.get(name)] as const)
     try {
@@ -82,16 +85,12 @@ async function takeBack(state: SessionState, before: string | null): Promise<voi
     if (isWorthKeeping && !state.endedElsewhere) await commit.saveNow(state)
     else state.end()
     // Its deletion may be what has failed.
-    if (before !== null && state.key !== null) void untilDone(async () => isGone(await store.delete(before)))
+    if (before !== null && state.key !== null) commit.disown(store, before)
   } catch {
     // No cookie names what the store still has. It would count as one more session of the user, so it goes when the store is back.
     state.end()
-    if (key !== null) void untilDone(async () => isGone(await store.delete(key)))
+    if (key !== null) commit.disown(store, key)
   }
-}
-
-function isGone(outcome: 'deleted' | 'missing' | 'conflict'): boolean {
-  return outcome !== 'conflict'
 }
 
 /** A user's logins, last seen first: in an order in which all who log in at once agree. */
@@ -105,23 +104,38 @@ async function enterAndEvict({ sessions }: Site, state: SessionState, logins: Lo
   if (over.some((login) => isOf(login, state))) commit.interrupt(state)
 }
 
-/**
- * Whoever finds too many when it is in leaves again, so that there are never too many. Of logins of one moment each may find the others and
- * leave: then each tries again after a while of its own, and the last time it is refused.
- */
-async function enterOrLeave(site: Site, state: SessionState, logins: Logins, limit: number): Promise<void> {
-  const justNow = site.settings.clock() - JUST_NOW
-  for (let tries = 1; ; tries++) {
+/** Whoever finds too many when it is in leaves again, so that there are never too many. */
+function enterOrLeave(site: Site, state: SessionState, logins: Logins, limit: number): Promise<void> {
+  const others: Logins = async () => {
     await commit.saveNow(state)
-    const all = await logins()
-    if (all.length <= limit) return
-    const others = all.filter((login) => !isOf(login, state))
-    const settled = others.filter(({ created }) => created.getTime() < justNow)
-    if (settled.length >= limit || tries === TRIES) break
-    await commit.withdraw(state)
+    return (await logins()).filter((login) => !isOf(login, state))
+  }
+  return untilRoom(site, limit, others, () => commit.withdraw(state))
+}
+
+/**
+ * Until there is room for one more. Of logins of one moment each may find the others and `leave`: then each tries again after a while of its own,
+ * and the last time it is refused.
+ */
+async function untilRoom(
+  site: Site,
+  limit: number,
+  others: Logins,
+  leave: () => MaybePromise<void> = () => undefined,
+): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const found = await others()
+    if (found.length < limit) return
+    if (tries === TRIES || isFull(site, found, limit)) throw new TooManySessions(limit)
+    await leave()
     await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_PAUSE))
   }
-  throw new TooManySessions(limit)
+}
+
+/** Whether so many were there before this moment. */
+function isFull({ settings }: Site, logins: readonly UserSession[], limit: number): boolean {
+  const justNow = settings.clock() - JUST_NOW
+  return logins.filter(({ created }) => created.getTime() < justNow).length >= limit
 }
 
 function isOf(login: UserSession, state: SessionState): boolean {

@@ -60,6 +60,13 @@ export function preload(state: SessionState): MaybePromise<void> {
   }
 }
 
+/** `load` for whoever decides by what is in a session: throws where the store cannot be asked, also with `sessionOnStoreError: 'read-only'`. */
+export function loadKnown(state: SessionState): MaybePromise<void> {
+  return chain(load(state), () => {
+    if (state.unavailable !== null) throw state.unavailable
+  })
+}
+
 /** Stores the session: a new record where it has no key, else a compare-and-set on what was loaded. */
 export function save(state: SessionState): MaybePromise<void> {
   return chain(load(state), () =>
@@ -90,8 +97,7 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
       return orElse(
         () => admitted(state, note, () => saved(state, outcome, key, record, revision, generation)),
         (error) => {
-          // The visitor is told of no key.
-          void untilDone(async () => (await state.store.delete(key)) !== 'conflict')
+          disown(state.store, key)
           throw error
         },
       )
@@ -99,6 +105,11 @@ function create(state: SessionState, tries = 1): MaybePromise<void> {
     if (tries === NEW_KEY_TRIES) throw new SessionConflict(tries)
     return create(state, tries + 1)
   })
+}
+
+/** Takes out a session whose key nobody is told: it would count as one more of its user. */
+export function disown(store: Store, key: string): void {
+  void untilDone(async () => (await store.delete(key)) !== 'conflict')
 }
 
 /** A session that was stored and belongs to a login that has been ended meanwhile is taken out again. */

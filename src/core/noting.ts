@@ -37,9 +37,10 @@ function listed(
   key: string,
   record: SessionRecord,
 ): { readonly record: SessionRecord; readonly entry: IndexEntry | null } {
-  const { settings, engine, clock } = state.store
+  const { settings, engine, clock, moments } = state.store
   if (!settings.sessionUserIndex) return { record, entry: null }
-  if (engine.stateless) return { record: { ...record, cells: withLogin(record.cells, clock()) }, entry: null }
+  if (engine.stateless)
+    return { record: { ...record, cells: withLogin(record.cells, () => moments.ofLogin()) }, entry: null }
   const note = noteFor(record.cells, key, record.expires, clock())
   if (note === null) return { record, entry: null }
   const { cells } = note

@@ -168,7 +168,7 @@ export class Sessions<T extends object = SessionData> {
     const store = this.#store
     refuseNobody(who, store.clock())
     const until = Math.floor(store.clock()) + 2 * store.settings.sessionCookieAge * 1000
-    const { group, keys } = await end(store, who, store.clock, until)
+    const { group, keys } = await end(store, who, () => store.moments.ofEnd(), until)
     const count = await this.#endMembers(
       group,
       keys.filter((key) => key !== last),
@@ -216,10 +216,10 @@ export class Sessions<T extends object = SessionData> {
   async #cutOff(user: string, except: object | undefined): Promise<number> {
     const cutoffs = this.#cutoffs
     if (cutoffs === null) throw noIndexKept()
-    const moment = Math.floor(this.#store.clock())
+    const moment = this.#store.moments.ofEnd()
     await this.#store.askCutoffs('write', () => cutoffs.put(user, moment))
     const spared = except === undefined ? undefined : findScope(except)?.state
-    spared?.put(MARK_KEY, loginMark(moment + 1))
+    spared?.put(MARK_KEY, loginMark(this.#store.moments.ofLogin()))
     return 0
   }
 
@@ -262,6 +262,7 @@ export class Sessions<T extends object = SessionData> {
   async #loginOfRequest(request: object): Promise<LoginKeys | null> {
     const state = findScope(request)?.state
     if (state === undefined || state.key === null) return null
+    if (state.unavailable !== null) throw state.unavailable
     return state.phase === 'loaded' ? loginIn(state.cells(), state.key) : this.#loginOf(state.key)
   }
 

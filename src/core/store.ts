@@ -6,6 +6,7 @@ import type { LinkStore } from './link-store.js'
 import { isAlive } from './links.js'
 import { chain, inOrder, isPromise, orElse } from './maybe.js'
 import { NO_CELLS } from './merge.js'
+import { Moments } from './moments.js'
 import type { SessionState } from './session.js'
 import { SchemaCheck } from './session-schema.js'
 import type { ResolvedSettings } from './settings.js'
@@ -55,6 +56,7 @@ export class Store {
   readonly engine: SessionEngine
   readonly settings: ResolvedSettings
   readonly clock: Clock
+  readonly moments: Moments
   readonly turns = new Turns()
   /** What checks the data; `null` without the setting. */
   readonly schema: SchemaCheck | null
@@ -75,6 +77,7 @@ export class Store {
     this.groupOf = groupOf
     this.settings = settings
     this.clock = settings.clock
+    this.moments = new Moments(settings.clock)
     const { sessionSchema } = settings
     this.schema = sessionSchema && new SchemaCheck(sessionSchema, (event) => emit('session_schema_mismatch', event))
     this.#random = random

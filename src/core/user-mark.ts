@@ -71,13 +71,13 @@ export function noteFor(cells: Cells, key: string, expires: number, now: number)
 const COOKIE_MARK = /^"cookie:(\d{1,15}):0"$/
 
 /** The data of a signed cookie with the moment of its login, where somebody is logged in. */
-export function withLogin(cells: Cells, now: number): Cells {
+export function withLogin(cells: Cells, moment: () => number): Cells {
   if (userOf(cells) === null || COOKIE_MARK.test(cells.get(MARK_KEY) ?? '')) return cells
-  return new Map(cells).set(MARK_KEY, JSON.stringify(loginMark(now)))
+  return new Map(cells).set(MARK_KEY, JSON.stringify(loginMark(moment())))
 }
 
 export function loginMark(moment: number): string {
-  return `cookie:${Math.floor(moment)}:0`
+  return `cookie:${moment}:0`
 }
 
 /** When the user of a signed cookie logged in; one that does not say so is older than any other. */

@@ -1,13 +1,14 @@
 import type { AuthPart } from '../auth/part.js'
 import type { User } from '../auth/user.js'
 import { type Guard, guard } from '../core/guard.js'
+import { orElse } from '../core/maybe.js'
 import { OnSite } from '../core/on-site.js'
 import type { Scope } from '../core/scope.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise, PlainResponse } from '../core/types.js'
 import type { CsrfPart } from '../csrf/part.js'
 import { ImproperlyConfigured } from '../errors.js'
-import { notAhead, refused, wrongMethod } from '../sites/answers.js'
+import { failedPrivately, notAhead, refused, wrongMethod } from '../sites/answers.js'
 import { isLoopback } from '../sites/registry.js'
 import { isAhead, isFramed } from '../sites/silent.js'
 import { Transactions } from '../sites/transaction.js'
@@ -206,9 +207,9 @@ function routed(ground: Ground, base: string, scope: Scope): MaybePromise<PlainR
   const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined
   if (route === undefined) return null
   if (scope.head.method !== route.method) return wrongMethod(route.method)
-  if (route.shown === undefined) return route.step(ground, scope)
-  if (isAhead(scope)) return notAhead()
-  return isFramed(scope) ? framed(ground, scope) : route.step(ground, scope)
+  if (route.shown !== undefined && isAhead(scope)) return notAhead()
+  if (route.shown !== undefined && isFramed(scope)) return framed(ground, scope)
+  return orElse(() => route.step(ground, scope), failedPrivately)
 }
 
 /** No browser shows it there, and what was begun can be gone on with in a page of its own. */

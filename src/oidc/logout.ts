@@ -17,7 +17,7 @@ export async function logout(ground: Ground, scope: Scope): Promise<PlainRespons
   const refusal = await csrfAlways(scope)
   if (refusal !== null) return refusal
   const { site, vault } = ground
-  await commit.load(scope.state)
+  await commit.loadKnown(scope.state)
   const link = linkOf(scope.state.cells())
   // The others first: if that fails the visitor is still here, and can try again.
   if (link?.g !== undefined) await site.sessions.endSessions({ group: link.g }, { last: scope.state.key })

@@ -1,4 +1,5 @@
 import type { PlainResponse } from '../core/types.js'
+import { SojournError } from '../errors.js'
 
 /** Nothing of a login is cached, framed, or told to the page that comes next. */
 const PRIVATE = {
@@ -10,6 +11,16 @@ const PRIVATE = {
 /** An answer that was made elsewhere, a redirect to the login page, as one of a login's steps. */
 export function privately(answer: PlainResponse): PlainResponse {
   return { ...answer, headers: { ...PRIVATE, ...answer.headers } }
+}
+
+/** A failure of a step, whoever answers it: frameworks send an error's `headers` with it, as ours do. */
+export function failedPrivately(error: unknown): never {
+  if (error instanceof SojournError) Object.assign(error, { headers: { ...PRIVATE, ...headersOf(error) } })
+  throw error
+}
+
+function headersOf(error: SojournError): Readonly<Record<string, string>> {
+  return (error as { readonly headers?: Readonly<Record<string, string>> }).headers ?? {}
 }
 
 export function redirect(location: URL | string): PlainResponse {

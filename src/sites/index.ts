@@ -1,13 +1,13 @@
 import type { AuthPart } from '../auth/part.js'
 import { type Guard, guard } from '../core/guard.js'
-import { chain } from '../core/maybe.js'
+import { chain, orElse } from '../core/maybe.js'
 import { OnSite } from '../core/on-site.js'
 import type { Scope } from '../core/scope.js'
 import type { Site } from '../core/site.js'
 import type { MaybePromise, PlainResponse } from '../core/types.js'
 import type { CsrfPart } from '../csrf/part.js'
 import { ImproperlyConfigured } from '../errors.js'
-import { notAhead, privately, wrongMethod } from './answers.js'
+import { failedPrivately, notAhead, privately, wrongMethod } from './answers.js'
 import { begin } from './begin.js'
 import { callback } from './callback.js'
 import { grant } from './grant.js'
@@ -122,5 +122,6 @@ function routed(ground: Ground, scope: Scope): MaybePromise<PlainResponse | null
   if (!found.methods.includes(scope.head.method)) return wrongMethod(found.methods.join(', '))
   if (isAhead(scope)) return notAhead()
   if (scope.head.method === 'GET' && isFramed(scope)) return rejected(ground, scope, 'frame')
-  return chain(found.step(ground, scope), privately)
+  const answer = orElse(() => found.step(ground, scope), failedPrivately)
+  return chain(answer, privately)
 }

@@ -15,7 +15,7 @@ export function linkSession(scope: Scope, known: Known): Link & { readonly g: st
     // A provider need not say which session of its own it is.
     ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
     g: known.g ?? groupFor(scope, known),
-    a: known.a ?? Math.floor(site.settings.clock()),
+    a: known.a ?? site.store.moments.ofLogin(),
   }
   if (known.g === undefined || known.a === undefined) state.put(LINK_KEY, link)
   return link

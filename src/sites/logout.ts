@@ -13,7 +13,7 @@ import { groupFor } from './link.js'
 export async function logout({ site }: Ground, scope: Scope): Promise<PlainResponse> {
   const refused = await csrfAlways(scope)
   if (refused !== null) return refused
-  await commit.load(scope.state)
+  await commit.loadKnown(scope.state)
   const { state } = scope
   // A tab that came for its first ticket just now has given the login this group.
   const group = linkOf(state.cells())?.g ?? (userOf(state.cells()) === null ? undefined : groupFor(scope))

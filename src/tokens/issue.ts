@@ -1,5 +1,6 @@
 import { loginScope, newLink } from '../auth/login.js'
 import type { User } from '../auth/user.js'
+import * as commit from '../core/commit.js'
 import { LINK_KEY, type Link } from '../core/link-mark.js'
 import { Scope, scopeOf } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
@@ -70,6 +71,11 @@ export async function issue(
   state.setExpiry(new Date(site.settings.clock() + lasts * 1000))
   await loginScope(own, user, backend, say ?? (() => state.put(LINK_KEY, link ?? newLink(own))))
   const expires = state.getExpiryDate()
-  const token = await putToken(site.store, { key: state.key as string, aud, exp: expires.getTime() })
-  return { token, expires }
+  const key = state.key as string
+  try {
+    return { token: await putToken(site.store, { key, aud, exp: expires.getTime() }), expires }
+  } catch (error) {
+    commit.disown(site.store, key)
+    throw error
+  }
 }

@@ -54,7 +54,9 @@ export class TokensPart implements Part {
   #enter(scope: Scope, named: Named, tries = TRIES): MaybePromise<PlainResponse | undefined> {
     scope.named(named.key)
     return chain(commit.load(scope.state), () => {
-      if (scope.state.key === null) return tries === 0 ? unknown() : this.#again(scope, named, tries - 1)
+      const { key, unavailable } = scope.state
+      if (unavailable !== null && scope.state.cells().size === 0) throw unavailable
+      if (key === null) return tries === 0 ? unknown() : this.#again(scope, named, tries - 1)
       scope.state.follower = named.token
       scope.keep<Named>(this, () => named)
       return undefined

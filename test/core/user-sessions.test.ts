@@ -302,6 +302,21 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
     expect((await world.engine.users?.of(String(ann.id)))?.map((entry) => entry.key)).toContain(renewed)
   })
 
+  test('do not end but for one of which the store cannot be asked', async () => {
+    const world = make({ sessionOnStoreError: 'read-only' })
+    const ann = await world.users.createUser('ann')
+    const key = await enter(world, ann)
+    vi.spyOn(world.engine, 'load').mockImplementationOnce(() => {
+      throw new Error('away')
+    })
+    const others = visit(world.site, { key }, async (request) => {
+      await getUser(request)
+      return world.site.sessions.revokeUser(ann.id, { except: request })
+    })
+    await expect(others).rejects.toBeInstanceOf(StoreUnavailable)
+    expect(await who(world, key)).toBe('ann')
+  })
+
   test('of a Django beside have an end that cannot be moved, from their first visit on', async () => {
     const world = make({ sessionAbsoluteAge: 3600 })
     const ann = await world.users.createUser('ann')
@@ -423,6 +438,20 @@ describe.each(worlds)('sessions of a user in %s', (_, make) => {
         return [...state.cells().keys()]
       })
       expect(result).toEqual(['cart'])
+    })
+
+    test('or is one too many: whoever else was logged in here stays so', async () => {
+      if (maxSessionsPerUserPolicy === 'evict') return
+      const world = make({ maxSessionsPerUser: 1, maxSessionsPerUserPolicy })
+      const [ann, ben] = [await world.users.createUser('ann'), await world.users.createUser('ben')]
+      await enter(world, ben)
+      const key = await enter(world, ann)
+      for (const later of [0, 60]) {
+        world.clock.turn(later)
+        const refused = visit(world.site, { key }, (request) => login(request, ben))
+        await expect(refused).rejects.toBeInstanceOf(TooManySessions)
+        expect(await who(world, key)).toBe('ann')
+      }
     })
 
     test('or is one too many, and there was nothing before: nothing is stored, no cookie is sent', async () => {

@@ -4,7 +4,7 @@ import { type UserBackend, userBackend } from 'sojourn/auth'
 import { memoryEngine } from 'sojourn/engines/memory'
 import { createRelyingParty } from 'sojourn/oidc'
 import { testClock } from 'sojourn/testing'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import { groupOf, recordOf } from '../../src/wire/link-names.js'
@@ -192,6 +192,19 @@ describe('login', () => {
     }
   })
 
+  test('that the store has no time for is an error page that tells nobody its address', async () => {
+    await open()
+    const callback = await ann.callbackOf(shop)
+    for (const name of ['add', 'get', 'put'] as const) {
+      vi.spyOn(shop.site.engine.links as LinkStore, name).mockImplementation(() => {
+        throw new Error('away')
+      })
+    }
+    const { status, headers } = await ann.ask(callback)
+    expect(status).toBe(503)
+    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
+  })
+
   test('a callback by POST is refused', async () => {
     await open()
     const callback = new URL(await ann.callbackOf(shop))
@@ -375,6 +388,17 @@ describe('logout', () => {
     expect(await ann.who(shop)).toBe('ann')
     await ann.logOut(shop)
     expect(await ann.who(shop)).toBe('nobody')
+  })
+
+  test('that cannot know what to end is told, though pages go on without a store', async () => {
+    await open({}, { sessionOnStoreError: 'read-only' })
+    await ann.logIn(shop)
+    await ann.ask(`${shop.origin}/token`)
+    vi.spyOn(shop.site.engine, 'load').mockImplementationOnce(() => {
+      throw new Error('away')
+    })
+    expect((await ann.post(`${shop.origin}/oidc/logout`)).status).toBe(503)
+    expect(await ann.who(shop)).toBe('ann')
   })
 
   test('leads home where the provider has no such page', async () => {

@@ -50,6 +50,13 @@ async function logOut(from: Name): Promise<number> {
   return (await ann.at(page(from)).post('/sso/logout')).status
 }
 
+/** The next look into the store fails, and no other. */
+function failNextLoad(engine: SessionEngine): void {
+  vi.spyOn(engine, 'load').mockImplementationOnce(() => {
+    throw new Error('away')
+  })
+}
+
 /** The hub's store does not delete this one session, until what is given back is called. */
 function withoutDeleting(refused: string): () => void {
   const engine = there.on('hub').site.engine as { delete: SessionEngine['delete'] }
@@ -214,6 +221,32 @@ describe('endSessions of a user', () => {
     )
   })
 
+  test.each<[string, string, SettingsInput]>([
+    ['endSessions', 'in a table', {}],
+    ['endSessions', 'in signed cookies', { sessionEngine: 'signed_cookies' }],
+    ['revokeUser', 'in signed cookies', { sessionEngine: 'signed_cookies' }],
+  ])(
+    '(%s, sessions %s) ends who logged in before it, and nobody after it, also in one millisecond',
+    async (how, _, settings) => {
+      await open({ sessionUserIndex: true, ...settings })
+      const { site } = there.on('hub')
+      const { id } = there.user
+      const end = () => (how === 'endSessions' ? site.sessions.endSessions({ user: id }) : site.sessions.revokeUser(id))
+      const enter = async (): Promise<string | undefined> => {
+        const { key } = await visit(site, {}, (request) => login(request, there.user))
+        return key
+      }
+      const isIn = async (key: string | undefined): Promise<boolean> =>
+        (await visit(site, { key }, (request) => getUser(request))).result !== null
+      const before = await enter()
+      await end()
+      const between = await enter()
+      expect([await isIn(before), await isIn(between)]).toEqual([false, true])
+      await end()
+      expect([await isIn(between), await isIn(await enter())]).toEqual([false, true])
+    },
+  )
+
   test('ends a login at the hub that has given out no ticket yet', async () => {
     await open()
     await logIn()
@@ -309,6 +342,17 @@ describe('a logout', () => {
     const isBack = withoutDeleting(String(cookieOf('shop')))
     expect([await logOut('hub'), await who('hub'), await who('shop')]).toEqual([503, 'ann', 'ann'])
     isBack()
+    expect([await logOut('hub'), await who('hub'), await who('shop')]).toEqual([303, 'nobody', 'nobody'])
+  })
+
+  test('that cannot know what to end is told, though pages go on without a store', async () => {
+    await open({ sessionOnStoreError: 'read-only' })
+    await logIn()
+    await ann.visit(begin('shop'))
+    await ann.ask(page('hub', '/token'))
+    failNextLoad(there.on('hub').site.engine)
+    expect((await ann.at(page('hub')).post('/sso/logout')).status).toBe(503)
+    expect([await who('hub'), await who('shop')]).toEqual(['ann', 'ann'])
     expect([await logOut('hub'), await who('hub'), await who('shop')]).toEqual([303, 'nobody', 'nobody'])
   })
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { userBackend } from 'sojourn/auth'
 import { type ClientResponse, testClock } from 'sojourn/testing'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
 import type { Loaded } from '../../src/core/types.js'
 import { sqliteFile } from '../support/sqlite-file.js'
@@ -389,8 +389,15 @@ describe('attacks', () => {
     const sentToLogIn = await ann.ask(String(begun.headers.location))
     expect(sentToLogIn.status).toBe(302)
     await logIn(ann)
-    const redeemed = await ann.ask(await ticketFor(ann, 'news'))
-    for (const { headers } of [begun, sentToLogIn, redeemed]) {
+    const callback = await ticketFor(ann, 'news')
+    vi.spyOn(there.on('news').site.engine.links as LinkStore, 'take').mockImplementationOnce(() => {
+      throw new Error('away')
+    })
+    const failed = await ann.ask(callback)
+    expect(failed.status).toBe(503)
+    const redeemed = await ann.ask(callback)
+    expect(redeemed.status).toBe(303)
+    for (const { headers } of [begun, sentToLogIn, failed, redeemed]) {
       expect(headers).toMatchObject({
         'cache-control': expect.stringMatching(/no-store/),
         'referrer-policy': 'no-referrer',

@@ -6,6 +6,7 @@ import { memoryEngine } from 'sojourn/engines/memory'
 import { testClock, watched } from 'sojourn/testing'
 import { issueSessionToken } from 'sojourn/tokens'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { LinkStore } from '../../src/core/link-store.js'
 import { nameOf } from '../../src/tokens/record.js'
 import { visit } from '../auth/site.js'
 import { SECRET } from '../support/sites.js'
@@ -306,6 +307,35 @@ test('a store that fails is a 503, and never a visitor without a session', async
   const token = await there.token()
   await using other = await failing(token)
   expect((await other.ask('GET', '/', bearer(token))).status).toBe(503)
+})
+
+test('also where pages go on without a store', async () => {
+  const other = await tokenSite({ clock, sessionOnStoreError: 'read-only' })
+  const token = await other.token()
+  vi.spyOn(other.site.engine, 'load').mockImplementationOnce(() => {
+    throw new Error('away')
+  })
+  expect((await other.ask('GET', '/', bearer(token))).status).toBe(503)
+  expect(await text(other.ask('GET', '/', bearer(token)))).toBe('ann 0')
+  await other.site.close()
+})
+
+test('a session whose token cannot be kept goes again: it is nobody’s, and counts as one of the user’s', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const limit = { maxSessionsPerUser: 1, maxSessionsPerUserPolicy: 'reject' } as const
+    const other = await tokenSite({ clock, sessionUserIndex: true, ...limit })
+    vi.spyOn(other.site.engine.links as LinkStore, 'put').mockImplementationOnce(() => {
+      throw new Error('away')
+    })
+    expect((await other.ask('POST', '/token')).status).toBe(503)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await other.site.sessions.count(other.ann.id)).toBe(0)
+    expect((await other.ask('POST', '/token')).status).toBe(200)
+    await other.site.close()
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 /** A site whose tables are not there. */
