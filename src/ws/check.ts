@@ -32,7 +32,8 @@ const TICKET_PROTOCOL = 'ticket.'
  *
  * With `aud` a ticket in the subprotocol `ticket.…` is taken at once; without one the first message has to be it (`admit`).
  *
- * A store that fails is an answer too (503). Throws `ImproperlyConfigured` for what is no origin, `SessionReadOnly` where a middleware before
+ * A store that fails is an answer too (503), also with `sessionOnStoreError: 'read-only'`; only with that and `anonymous` is a visitor let pass as on a page,
+ * with an empty session. Throws `ImproperlyConfigured` for what is no origin, `SessionReadOnly` where a middleware before
  * has changed the session.
  *
  * @example
@@ -91,8 +92,12 @@ async function check(scope: Scope, origins: readonly string[]): Promise<PlainRes
   scope.identify()
   const refused = await scope.site.parts.find(({ name }) => name === 'tokens')?.begin?.(scope)
   if (refused !== undefined) return refused
-  await commit.load(scope.state)
-  return anonymous || (await getScopeUser(scope)) !== null ? null : nobody()
+  const { state } = scope
+  await commit.load(state)
+  if (anonymous) return null
+  // Pages can be shown without the store (`sessionOnStoreError`); who is logged in, it alone knows.
+  if (state.unavailable !== null) throw state.unavailable
+  return (await getScopeUser(scope)) === null ? nobody() : null
 }
 
 async function checkTicket({ head, request }: Scope): Promise<PlainResponse | null> {

@@ -79,6 +79,8 @@ export async function redeemTicket(request: object, ticket: string): Promise<boo
   state.phase = 'unread'
   state.key = key
   await commit.load(state)
+  // Whether the session is there could not be asked (`sessionOnStoreError: 'read-only'`).
+  if (state.unavailable !== null) throw state.unavailable
   if (state.key === null) return false
   if (!admission.anonymous && (await getScopeUser(scope)) === null) return false
   admission.ticket = 'good'

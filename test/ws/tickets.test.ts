@@ -208,6 +208,28 @@ test('a store that fails closes the socket with 1013: try again later', async ()
   expect(other.failures).toEqual([])
 })
 
+test('so it does with read-only pages, and a ticket in a subprotocol is a 503', async () => {
+  const engine = watched(memoryEngine({ clock }))
+  const settings: SettingsInput = { clock, sessionEngine: engine, sessionOnStoreError: 'read-only' }
+  for (const anonymous of [false, true]) {
+    await using other = await world({ aud: AUD, anonymous, settings })
+    const failed = vi.fn()
+    other.site.on('request_failed', failed)
+    const key = await other.key()
+    const made = async (): Promise<string> =>
+      (await visit(other.site, { key }, (request) => createTicket(request, { aud: AUD }))).result as string
+    const [one, two] = [await made(), await made()]
+    engine.fail = ['load']
+    const { socket } = await other.open(null)
+    socket.ws.send(one)
+    expect(await socket.closed).toBe(1013)
+    expect((await other.open(null, { protocols: [`ticket.${two}`] })).status).toBe(503)
+    expect(failed).toHaveBeenCalledTimes(2)
+    expect(other.failures).toEqual([])
+    engine.fail = []
+  }
+})
+
 test('where a store cannot compare, a ticket could be used twice, and none is made', async () => {
   const settings: SettingsInput = { sessionEngine: { ...plain(), consistency: 'last-write-wins' } }
   await using other = await world({ aud: AUD, settings })

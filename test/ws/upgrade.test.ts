@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { ImproperlyConfigured, NoScope, SessionReadOnly } from 'sojourn'
+import { ImproperlyConfigured, NoScope, SessionReadOnly, type SettingsInput } from 'sojourn'
 import { getUser, requireLogin, userBackend } from 'sojourn/auth'
 import { memoryEngine } from 'sojourn/engines/memory'
 import { getSession, sojourn } from 'sojourn/fetch'
 import { watched } from 'sojourn/testing'
 import { issueSessionToken } from 'sojourn/tokens'
 import { checkUpgrade } from 'sojourn/ws'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { visit } from '../auth/site.js'
 import { ORIGIN, type World, world } from './world.js'
 
@@ -86,6 +86,35 @@ test('a store that fails is a 503, and ends neither the session nor the server',
   expect((await other.open(key)).status).toBe(503)
   engine.fail = []
   expect((await other.open(key)).status).toBe(101)
+})
+
+test('with read-only pages a store that fails is a 503 too where somebody has to be logged in, and where nobody has to they pass', async () => {
+  const engine = watched(memoryEngine())
+  const settings: SettingsInput = { sessionEngine: engine, sessionOnStoreError: 'read-only' }
+  await using strict = await world({ settings })
+  await using open = await world({ settings, anonymous: true })
+  const failed = vi.fn()
+  strict.site.on('request_failed', failed)
+  const key = await strict.key()
+  engine.fail = ['load']
+  expect((await strict.open(key)).status).toBe(503)
+  expect(failed).toHaveBeenCalledTimes(1)
+  expect((await strict.open(null)).status).toBe(403)
+  expect(await (await open.open(key)).socket.next()).toBe('nobody')
+  engine.fail = []
+  expect((await strict.open(key)).status).toBe(101)
+  expect([strict.failures, open.failures]).toEqual([[], []])
+})
+
+test('a copy that a cache has of a session opens no socket while the store fails', async () => {
+  const engine = Object.assign(watched(memoryEngine()), { loadCopy: (key: string) => copied.load(key) })
+  const copied = memoryEngine()
+  await using other = await world({ settings: { sessionEngine: engine, sessionOnStoreError: 'read-only' } })
+  const key = await other.key()
+  const { cells = new Map() } = (await engine.load(key)) ?? {}
+  await copied.create(key, { cells, expires: Date.now() + 60_000 })
+  engine.fail = ['load']
+  expect((await other.open(key)).status).toBe(503)
 })
 
 test('a program with a session token opens a socket by it, and not beside a cookie', async () => {
