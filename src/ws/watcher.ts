@@ -3,9 +3,15 @@ import { Scope } from '../core/scope.js'
 import type { Site } from '../core/site.js'
 import { userOf } from '../core/user-mark.js'
 import { StoreUnavailable } from '../errors.js'
+import { Hanging } from './hanging.js'
 
 /** As many sessions are looked at together. */
 const AT_ONCE = 20
+/** Seconds that a look keeps others waiting. What it finds counts however late it does. */
+const PATIENCE = 5
+
+/** A timer. Some runtimes give a number, and keep no process alive. */
+type Timer = ReturnType<typeof setTimeout> & { unref?(): void }
 
 /** A socket, or whatever else lives as long as a session. */
 export interface Watched {
@@ -21,7 +27,8 @@ export class Watcher {
   readonly #site: Site
   readonly #every: number
   readonly #all = new Set<Watched>()
-  #timer: ReturnType<typeof setTimeout> | null = null
+  readonly #hanging = new Hanging()
+  #timer: Timer | null = null
   #isLooking = false
 
   /** @param every in seconds */
@@ -47,25 +54,43 @@ export class Watcher {
   #wait(): void {
     if (this.#timer !== null || this.#isLooking || this.#all.size === 0) return
     this.#timer = setTimeout(() => void this.#round(), this.#every * 1000)
-    // Some runtimes give a number, and keep no process alive.
-    ;(this.#timer as { unref?: () => void }).unref?.()
+    this.#timer.unref?.()
   }
 
   async #round(): Promise<void> {
     this.#timer = null
     this.#isLooking = true
-    const sessions = bySession(this.#all)
-    for (let at = 0; at < sessions.length; at += AT_ONCE) {
-      await Promise.all(sessions.slice(at, at + AT_ONCE).map((sockets) => this.#look(sockets)))
+    try {
+      const sessions = bySession(this.#all)
+      this.#hanging.begin(sessions)
+      // Each takes the next session from the same list, so that one that hangs holds up a twentieth.
+      const left = sessions.entries()
+      const lookOnAndOn = async (): Promise<void> => {
+        for (const [name, sockets] of left) await this.#lookInTime(name, sockets)
+      }
+      await Promise.all(Array.from({ length: AT_ONCE }, lookOnAndOn))
+    } finally {
+      this.#isLooking = false
+      this.#wait()
     }
-    this.#isLooking = false
-    this.#wait()
   }
 
-  async #look(sockets: readonly Watched[]): Promise<void> {
+  /** A user may be in a directory that has no deadline. Whether the session is there is asked in each round all the same. */
+  async #lookInTime(name: string, sockets: readonly Watched[]): Promise<void> {
+    const asksUser = this.#hanging.isDue(name)
+    const looking = this.#look(sockets, asksUser).then(() => {
+      if (asksUser) this.#hanging.delete(name)
+    })
+    if ((await isInTime(looking)) || !asksUser || !this.#hanging.add(name)) return
+    const [{ scope }] = sockets as readonly [Watched]
+    const message = `watch has asked whether a session is over, and has no answer after ${PATIENCE} seconds: its sockets stay open until there is one. Give getUser of your backend a deadline.`
+    this.#site.failed(new StoreUnavailable(message), scope.request)
+  }
+
+  async #look(sockets: readonly Watched[], asksUser: boolean): Promise<void> {
     const [first] = sockets as readonly [Watched]
     try {
-      if (!(await isOver(first))) return
+      if (!(await isOver(first, asksUser))) return
     } catch (error) {
       // The site's listeners have heard of that already.
       if (!(error instanceof StoreUnavailable)) this.#site.failed(error, first.scope.request)
@@ -84,8 +109,17 @@ export class Watcher {
   }
 }
 
+/** Whether something is done while others still wait for it. */
+function isInTime(work: Promise<void>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer: Timer = setTimeout(resolve, PATIENCE * 1000, false)
+    timer.unref?.()
+    work.finally(() => clearTimeout(timer)).then(() => resolve(true), reject)
+  })
+}
+
 /** The sockets of each session, and of each user where it has changed hands. */
-function bySession(all: Iterable<Watched>): readonly (readonly Watched[])[] {
+function bySession(all: Iterable<Watched>): ReadonlyMap<string, readonly Watched[]> {
   const sessions = new Map<string, Watched[]>()
   for (const watched of all) {
     const name = `${watched.key} ${watched.user}`
@@ -93,19 +127,22 @@ function bySession(all: Iterable<Watched>): readonly (readonly Watched[])[] {
     if (sockets === undefined) sessions.set(name, [watched])
     else sockets.push(watched)
   }
-  return [...sessions.values()]
+  return sessions
 }
 
-/** Asks what the next request of this visitor would: is the session there, and still of this user? */
-async function isOver({ scope, key, user }: Watched): Promise<boolean> {
+/**
+ * Asks what the next request of this visitor would: is the session there, and still of this user?
+ *
+ * @param asksUser whether the user may still log in, too
+ */
+async function isOver({ scope, key, user }: Watched, asksUser: boolean): Promise<boolean> {
   const { site, head, request } = scope
   const found = await site.store.look(key)
-  if (found === null) return true
+  if (found === null || userOf(found.cells) !== user) return true
+  if (user === null || !asksUser || !site.settings.middleware.includes('auth')) return false
   const next = new Scope(site, head, request)
   next.onlyRead()
   next.state.key = key
   site.store.settle(next.state, found)
-  const hasUsers = site.settings.middleware.includes('auth')
-  const id = hasUsers ? ((await getScopeUser(next))?.id ?? null) : userOf(found.cells)
-  return (id === null ? null : String(id)) !== user
+  return (await getScopeUser(next)) === null
 }
