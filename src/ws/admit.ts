@@ -1,10 +1,12 @@
 import { scopeOf } from '../core/scope.js'
 import { StoreUnavailable } from '../errors.js'
 import { admissionOf } from './admission.js'
+import { isClosing } from './connection.js'
 import { redeemTicket } from './tickets.js'
 
 /** A WebSocket as `ws`, Deno and Workers have it. */
 export interface Socket {
+  readonly readyState: number
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): unknown
   addEventListener(type: 'close', listener: () => void): unknown
   removeEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): unknown
@@ -21,8 +23,8 @@ const PATIENCE = 5
 
 /**
  * Waits for the ticket of a socket that pages of another domain may open: its first message, within 5 seconds, unless a subprotocol was it. True: it is
- * good, and `getUser(request)` tells whose socket it is. False: the socket is being closed, with 4401, or 1013 where the store failed. Call it as soon as the
- * socket is there, and send nothing before; the client waits for your first word before it sends more.
+ * good, and `getUser(request)` tells whose socket it is. False: the socket is being closed, with 4401, or 1013 where the store failed, or its client has closed
+ * it meanwhile. Call it as soon as the socket is there, and send nothing before; the client waits for your first word before it sends more.
  *
  * @param request what `checkUpgrade` was given, with `aud`
  *
@@ -41,7 +43,7 @@ const PATIENCE = 5
  *   if (refused !== null) return refuseUpgrade(socket, refused)
  *   sockets.handleUpgrade(request, socket, head, async (ws) => {
  *     if (!(await admit(ws, request))) return
- *     ws.on('close', watch(request, () => ws.close(4401)))
+ *     watch(request, () => ws.close(4401), { until: ws })
  *     ws.send(`Hello, ${(await getUser(request))?.username}`)
  *   })
  * })
@@ -49,17 +51,24 @@ const PATIENCE = 5
  */
 export async function admit(socket: Socket, request: object): Promise<boolean> {
   const admission = admissionOf(request)
-  if (admission.ticket === 'good') return true
   try {
-    const ticket = await firstMessage(socket)
-    if (ticket !== null && (await redeemTicket(request, ticket))) return true
-    socket.close(UNAUTHORIZED, 'no good ticket')
+    const isGood = admission.ticket === 'good' || (await isRedeemed(socket, request))
+    if (isClosing(socket)) return false
+    if (!isGood) socket.close(UNAUTHORIZED, 'no good ticket')
+    return isGood
   } catch (error) {
-    socket.close(TRY_AGAIN, 'try again later')
+    if (!isClosing(socket)) socket.close(TRY_AGAIN, 'try again later')
     scopeOf(request).site.failed(error, request)
     if (!(error instanceof StoreUnavailable)) throw error
+    return false
   }
-  return false
+}
+
+async function isRedeemed(socket: Socket, request: object): Promise<boolean> {
+  // It may have said so before anybody could listen.
+  if (isClosing(socket)) return false
+  const ticket = await firstMessage(socket)
+  return ticket !== null && redeemTicket(request, ticket)
 }
 
 /** The first message, if it is a text and comes in time. */

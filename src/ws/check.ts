@@ -50,7 +50,7 @@ const TICKET_PROTOCOL = 'ticket.'
  *   if (refused !== null) return refuseUpgrade(socket, refused)
  *   const user = await getUser(request)
  *   sockets.handleUpgrade(request, socket, head, (ws) => {
- *     ws.on('close', watch(request, () => ws.close(4401)))
+ *     watch(request, () => ws.close(4401), { until: ws })
  *     ws.send(`Hello, ${user?.username}`)
  *   })
  * })

@@ -4,7 +4,8 @@ import type { Site } from '../core/site.js'
 import { userOf } from '../core/user-mark.js'
 import { ImproperlyConfigured, SessionNotLoaded } from '../errors.js'
 import { type Admission, admissions } from './admission.js'
-import { type Watched, Watcher } from './watcher.js'
+import { type Connection, hasEnded, isCutOff, refuseEndless, whenEnded } from './connection.js'
+import { Watcher } from './watcher.js'
 
 /** Seconds: a day. Past some 24 days a timer would not wait at all. */
 const LONGEST = 86_400
@@ -12,7 +13,11 @@ const LONGEST = 86_400
 export interface WatchOptions {
   /** Seconds from one look to the next (default 30): so long may a socket outlive its session. */
   readonly every?: number
+  /** The socket, the response or the `AbortSignal` with which watching ends, also where that has ended already. */
+  readonly until?: Connection
 }
+
+const nothing = (): void => undefined
 
 /** Those of a site that look equally often have one timer. */
 const watchers = new WeakMap<Site, Map<number, Watcher>>()
@@ -22,8 +27,11 @@ const watchers = new WeakMap<Site, Map<number, Watcher>>()
  * was changed or who may not log in any more. Whatever the next request of this visitor would be told, a socket is told within 30 seconds. A session that
  * is given another key (a new login) is over too: the page opens its socket anew. Nothing moves the session's end, and a store that fails ends nothing.
  *
- * Gives the function that stops it; call it when the socket closes. One look for all sockets of a session, one timer for all of a site, and no process
- * stays alive for it. Good for server-sent events as well, behind a middleware. A visitor without a session is watched for nothing.
+ * It stops when `until` closes. Say what that is: a client may be gone before the session was looked up, and whoever waits for `close` only then
+ * would wait, and watch, for ever. It gives a function too that stops it.
+ *
+ * One look for all sockets of a session, one timer for all of a site, and no process stays alive for it. Good for server-sent events as well,
+ * behind a middleware. A visitor without a session is watched for nothing.
  *
  * @param request what `checkUpgrade` was given, or a middleware has seen; with `aud` after its ticket was taken
  *
@@ -39,14 +47,15 @@ const watchers = new WeakMap<Site, Map<number, Watcher>>()
  * app.use(sojourn({ secretKey: 'a long random text' }))
  * app.get('/news', loginRequired, (req, res) => {
  *   res.type('text/event-stream').flushHeaders()
- *   res.on('close', watch(req, () => res.end('event: logout\ndata:\n\n')))
+ *   watch(req, () => res.end('event: logout\ndata:\n\n'), { until: res })
  * })
  * ```
  */
-export function watch(request: object, onEnd: () => void, { every = 30 }: WatchOptions = {}): () => void {
+export function watch(request: object, onEnd: () => void, { every = 30, until }: WatchOptions = {}): () => void {
   if (!(every > 0 && every <= LONGEST)) {
     throw new ImproperlyConfigured(`every of watch is a number of seconds above 0, and at most ${LONGEST}.`)
   }
+  if (until !== undefined) refuseEndless(until)
   const scope = scopeOf(request)
   const { site, state } = scope
   const admission = scope.kept<Admission>(admissions)
@@ -54,9 +63,20 @@ export function watch(request: object, onEnd: () => void, { every = 30 }: WatchO
     throw new ImproperlyConfigured('watch needs to know whose socket it is: wait for admit, or redeemTicket, first.')
   }
   if (state.phase !== 'loaded') throw new SessionNotLoaded()
-  if (state.key === null) return () => undefined
-  const watched: Watched = { scope, key: state.key, user: userOf(state.cells()), onEnd }
-  return watcherOf(site, every).add(watched)
+  const isGone = (): boolean => (until === undefined ? isCutOff(scope.request) : hasEnded(until))
+  if (state.key === null || isGone()) return nothing
+  let forget = nothing
+  const stop = (): void => {
+    unheard()
+    forget()
+  }
+  const unheard = until === undefined ? nothing : whenEnded(until, stop)
+  const end = (): void => {
+    stop()
+    onEnd()
+  }
+  forget = watcherOf(site, every).add({ scope, key: state.key, user: userOf(state.cells()), isGone, onEnd: end })
+  return stop
 }
 
 function watcherOf(site: Site, every: number): Watcher {

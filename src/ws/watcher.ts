@@ -19,6 +19,8 @@ export interface Watched {
   readonly key: string
   /** Whose session it was; `null` for nobody's. */
   readonly user: string | null
+  /** Whether it has ended by itself, of which nobody may have told. */
+  readonly isGone: () => boolean
   readonly onEnd: () => void
 }
 
@@ -61,6 +63,7 @@ export class Watcher {
     this.#timer = null
     this.#isLooking = true
     try {
+      for (const watched of this.#all) if (watched.isGone()) this.#all.delete(watched)
       const sessions = bySession(this.#all)
       this.#hanging.begin(sessions)
       // Each takes the next session from the same list, so that one that hangs holds up a twentieth.

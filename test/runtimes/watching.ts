@@ -3,6 +3,7 @@ import { getUser, login, logout, sojourn } from '../../src/adapters/fetch.js'
 import { checkUpgrade, watch } from '../../src/ws/index.js'
 
 interface Socket {
+  readonly readyState: number
   accept?(): void
   send(text: string): void
   close(code: number): void
@@ -40,7 +41,7 @@ const pages = withSession(async (request) => {
 /** Greets whoever may come, and watches over their session. */
 async function greet(request: Request, socket: Socket): Promise<void> {
   socket.send(`hello, ${(await getUser(request))?.username}`)
-  watch(request, () => socket.close(4401), { every: 0.1 })
+  watch(request, () => socket.close(4401), { every: 0.1, until: socket })
 }
 
 async function chat(request: Request, open: () => Response | undefined): Promise<Response | undefined> {

@@ -31,10 +31,7 @@ function chat(
     if (refused !== null) return refuseUpgrade(socket, refused)
     const user = await getUser(request)
     sockets.handleUpgrade(request, socket, head, (ws) => {
-      ws.on(
-        'close',
-        watch(request, () => ws.close(4401), { every: 0.05 }),
-      )
+      watch(request, () => ws.close(4401), { every: 0.05, until: ws })
       ws.send(String(user?.username))
     })
   })

@@ -66,11 +66,7 @@ export async function world({ settings, every = 0.02, ...options }: WorldOptions
       if (refused !== null) return refuseUpgrade(socket, refused)
       sockets.handleUpgrade(request, socket, head, async (ws) => {
         if (check.aud !== undefined && !(await admit(ws, request))) return
-        if (every > 0)
-          ws.on(
-            'close',
-            watch(request, () => ws.close(4401), { every }),
-          )
+        if (every > 0) watch(request, () => ws.close(4401), { every, until: ws })
         ws.send((await getUser(request))?.username ?? 'nobody')
       })
     } catch (error) {
