@@ -15,6 +15,7 @@ import { parsedForm } from './on-node/form.js'
 import { NodeRequestHead } from './on-node/heads.js'
 import { holdHead } from './on-node/hold-head.js'
 import { ownHeaders } from './on-node/standing-headers.js'
+import { notOurs } from './one-session.js'
 import { isMultipart, type ParsedForm } from './submitted-form.js'
 
 export * from './api.js'
@@ -93,6 +94,9 @@ function decorate(app: FastifyInstance & { readonly [SITE]?: Site }, site: Site)
   app.decorateRequest('session', {
     getter(this: FastifyRequest): Session {
       return scopeOf(this).session
+    },
+    setter(): never {
+      throw notOurs()
     },
   })
 }

@@ -74,7 +74,7 @@ export function fetchMiddleware(site: Site, headOf: (request: Request) => Reques
         return answerHead(refused === undefined ? await handler(request, ...rest) : responseOf(refused))
       }
       // A page that failed is finished too: a key that changed before it failed has to reach the visitor.
-      const head = await finished(scope, await answer().catch(failure), failure)
+      const head = await finished(scope, await answer().catch(failure), failure, scope.session)
       return head.response()
     }
   }

@@ -13,6 +13,7 @@ import { refuseCookies } from './on-fetch/refuse-cookies.js'
 import { FetchRequestHead } from './on-fetch/request.js'
 import { type AnswerHead, FetchResponseHead, responseOf } from './on-fetch/response.js'
 import { isUpgrade, UpgradeHead } from './on-fetch/upgrade-head.js'
+import { refuseReplacedOn } from './one-session.js'
 
 export * from './api.js'
 
@@ -55,7 +56,9 @@ export function sojourn(settings: SettingsInput | Site): H3Middleware {
     const known = Scope.of(site, event) ?? Scope.of(site, req)
     if (known !== undefined) {
       handOver(known, event)
-      return next()
+      const given = await next()
+      refuseReplacedOn(event.context, known, event)
+      return given
     }
     const tooLarge = refuseCookies(req)
     if (tooLarge !== undefined) return tooLarge
@@ -63,12 +66,16 @@ export function sojourn(settings: SettingsInput | Site): H3Middleware {
     scope.carriedBy(req)
     handOver(scope, event)
     const { res } = event
-    const failure = (error: unknown) => failureHead(error, event, res)
+    const failure = (error: unknown) => {
+      // An error page may look at it, whatever a page has put there.
+      handOver(scope, event)
+      return failureHead(error, event, res)
+    }
     const answer = async (): Promise<AnswerHead<Response>> => {
       const refused = await scope.begin()
       return headOf(refused === undefined ? await next() : responseOf(refused), event)
     }
-    const head = await finished(scope, await answer().catch(failure), failure)
+    const head = await finished(scope, await answer().catch(failure), failure, event.context.session)
     return answerOf(head.response())
   }
   return Object.assign(middleware, { site })

@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { Guard } from '../core/guard.js'
 import type { SchemaSettings } from '../core/schema-settings.js'
 import { Scope } from '../core/scope.js'
@@ -14,6 +14,7 @@ import { finished } from './on-fetch/finished.js'
 import { refuseCookies } from './on-fetch/refuse-cookies.js'
 import { FetchRequestHead } from './on-fetch/request.js'
 import { responseOf } from './on-fetch/response.js'
+import { isReplaced, notOurs } from './one-session.js'
 import { isForm, type SubmittedForm, unparsable } from './submitted-form.js'
 
 export * from './api.js'
@@ -55,10 +56,7 @@ export function sojourn(settings: SettingsInput | Site): HonoMiddleware {
   const middleware: MiddlewareHandler = async (c, next) => {
     const { raw } = c.req
     const known = Scope.of(site, c) ?? Scope.of(site, raw)
-    if (known !== undefined) {
-      handOver(known, c)
-      return next()
-    }
+    if (known !== undefined) return again(known, c, next)
     const tooLarge = refuseCookies(raw)
     if (tooLarge !== undefined) return tooLarge
     const scope = Scope.open(site, c, new HonoRequestHead(c, limit))
@@ -95,6 +93,15 @@ export function guarded(guard: Guard): MiddlewareHandler {
   }
 }
 
+/** This middleware a second time: in the same app, or in another that is mounted. */
+async function again(known: Scope, c: Context, next: Next): Promise<void> {
+  handOver(known, c)
+  await next()
+  if (!isReplaced(known, c, c.get('session'))) return
+  handOver(known, c)
+  throw notOurs()
+}
+
 /** Another Hono app, called with the same request, makes a context of its own. */
 function handOver(scope: Scope, c: Context): void {
   scope.carriedBy(c)
@@ -102,10 +109,13 @@ function handOver(scope: Scope, c: Context): void {
 }
 
 async function finish(scope: Scope, c: Context, answer: HonoAnswer): Promise<void> {
-  const head = await finished(scope, answer.head(), (error) => {
+  const failure = (error: unknown): FailureHead => {
+    // An error page may look at it, whatever a page has put there.
+    handOver(scope, c)
     scope.site.failed(error, c)
     return answer.failure(error)
-  })
+  }
+  const head = await finished(scope, answer.head(), failure, c.get('session'))
   answer.replace(head.response())
   if (!(head instanceof FailureHead)) return
   // Hono joins these headers to those of the error page. One that sets no status must not make a success of it.

@@ -14,9 +14,9 @@ import { siteOf } from '../sojourn.js'
 import { leftForm } from './on-node/form.js'
 import { type NodeRequest, NodeRequestHead, NodeResponseHead } from './on-node/heads.js'
 import { holdHead } from './on-node/hold-head.js'
-import { refuseInherited } from './on-node/one-session.js'
 import { peekForm } from './on-node/peek-form.js'
 import { restoreHeaders, type Standing } from './on-node/standing-headers.js'
+import { refuseInherited, refuseReplacedOn } from './one-session.js'
 
 export * from './api.js'
 
@@ -77,6 +77,7 @@ export function sojourn(settings: SettingsInput | Site): KoaMiddleware {
       // Another app of Koa's makes a context of its own for the same request.
       context.session = known.session
       await next()
+      refuseReplacedOn(context, known, context)
       return
     }
     refuseInherited(context)
@@ -127,6 +128,7 @@ function answer({ response }: KoaContext, { status, headers, body }: PlainRespon
 /** A page that threw does not come here: the held head finishes it with the status of the error page. */
 async function finish(context: KoaContext, scope: Scope, standing: Standing): Promise<void> {
   try {
+    refuseReplacedOn(context, scope, context)
     const finishing = scope.finish(new NodeResponseHead(context.res))
     if (isPromise(finishing)) await unlessBroken(context.response.body, finishing)
   } catch (error) {

@@ -13,7 +13,7 @@ import { siteOf } from '../sojourn.js'
 import { formReader, lastOfEach } from './on-node/form.js'
 import { NodeRequestHead } from './on-node/heads.js'
 import { holdHead } from './on-node/hold-head.js'
-import { refuseOthers } from './on-node/one-session.js'
+import { refuseOthers } from './one-session.js'
 
 export * from './api.js'
 

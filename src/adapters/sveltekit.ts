@@ -9,6 +9,7 @@ import { StoreUnavailable } from '../errors.js'
 import { siteOf } from '../sojourn.js'
 import { fetchMiddleware } from './fetch.js'
 import { FetchRequestHead } from './on-fetch/request.js'
+import { refuseReplacedOn } from './one-session.js'
 
 export * from './api.js'
 
@@ -79,10 +80,11 @@ export function sojourn(settings: SettingsInput | Site, { building = false }: Sv
 }
 
 async function answer<Event extends SvelteKitEvent>(site: Site, { event, resolve }: Input<Event>): Promise<Response> {
-  const { session, state } = Scope.of(site, event.request) as Scope
-  event.locals.session = session
+  const scope = Scope.of(site, event.request) as Scope
+  event.locals.session = scope.session
   const response = await resolve(event)
-  const { failure } = state
+  refuseReplacedOn(event.locals, scope, event.request)
+  const { failure } = scope.state
   return failure instanceof StoreUnavailable && response.status === 500 ? unavailable(response, failure) : response
 }
 

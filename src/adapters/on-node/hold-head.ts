@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import { cut } from '../../core/fail-by-node.js'
 import { isPromise } from '../../core/maybe.js'
 import type { Scope } from '../../core/scope.js'
+import { refuseReplaced } from '../one-session.js'
 import { NodeResponseHead, takeHeaders } from './heads.js'
-import { refuseReplaced } from './one-session.js'
 import { hasStatusMessage, pretendSent, refuseHeaders, stopPretending } from './pretend-sent.js'
 import { restoreHeaders, type Standing, standingHeaders } from './standing-headers.js'
 
@@ -124,7 +124,7 @@ class HeldHead {
     let passed: Arguments = given
     try {
       if (method === 'writeHead') passed = takeHeaders(this.#response, given)
-      refuseReplaced(this.#response.req, this.#scope)
+      refuseReplaced(this.#scope)
       finishing = this.#scope.finish(new NodeResponseHead(this.#response))
     } catch (error) {
       finishing = Promise.reject(error)
