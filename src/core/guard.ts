@@ -1,3 +1,4 @@
+import { ImproperlyConfigured } from '../errors.js'
 import { type FailingResponse, failByNode } from './fail-by-node.js'
 import { isPromise } from './maybe.js'
 import { findScope } from './scope.js'
@@ -16,6 +17,10 @@ export interface Guard {
   (request: object, response: NodeResponse | Reply, next: Next): void
 }
 
+/** Koa, Hono and h3 call a middleware with `(context, next)`, and take what it gives for an answer: `null`, for who may pass, is an empty one. */
+const NO_MIDDLEWARE =
+  "A guard is a middleware of Express, Fastify and `node:http` only. For Hono, Koa and h3 make one of it: `import { guarded } from 'sojourn/hono'` ('sojourn/koa', 'sojourn/h3'), and `guarded(loginRequired)`."
+
 type Check = (request: object) => MaybePromise<PlainResponse | null>
 
 /** Makes a guard of a check. */
@@ -27,6 +32,7 @@ export function guard(check: Check): Guard {
     response?: NodeResponse | Reply,
     next?: Next,
   ): MaybePromise<PlainResponse | null> | undefined {
+    if (typeof response === 'function') throw new ImproperlyConfigured(NO_MIDDLEWARE)
     if (response === undefined || next === undefined) return check(request)
     pass(check, request, response, next)
     return undefined
