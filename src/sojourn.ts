@@ -22,6 +22,7 @@ import { DbLinks } from './engines/links/in-table.js'
 import { memoryEngine } from './engines/memory.js'
 import { signedCookiesEngine } from './engines/signed-cookies.js'
 import { DbCutoffs } from './engines/user-index/cutoffs.js'
+import { ImproperlyConfigured } from './errors.js'
 import { messagesPart } from './messages/part.js'
 import { makeTables } from './tables.js'
 import { TokensPart } from './tokens/part.js'
@@ -64,7 +65,33 @@ export function sojourn(input: SettingsInput): Site {
 
 /** The site of an adapter: made from settings, or the one it was given. */
 export function siteOf(settings: SettingsInput | Site): Site {
-  return settings instanceof Site ? settings : sojourn(settings)
+  if (settings instanceof Site) return settings
+  const meant = meantInstead(settings)
+  if (meant !== undefined) throw new ImproperlyConfigured(meant)
+  return sojourn(settings)
+}
+
+/** What is to be written where `sojourn` was given to a framework as it is, which then calls it: with a request, a context, an app. */
+function meantInstead(given: unknown): string | undefined {
+  if (typeof given === 'function') {
+    return 'site' in given
+      ? 'What an adapter has made is no site and no settings: give its `.site`.'
+      : 'sojourn is called with the settings, and then with a handler: `sojourn({ secretKey })(handler)`.'
+  }
+  if (typeof given !== 'object' || given === null || 'secretKey' in given || 'SECRET_KEY' in given) return undefined
+  if ('event' in given && 'resolve' in given) {
+    return 'sojourn is called with the settings, and gives the hook: `export const handle = sojourn({ secretKey })`.'
+  }
+  if (isPlain(given)) return undefined
+  return 'register' in given
+    ? 'sojourn is called with the settings, and gives the plugin: `app.register(sojourn({ secretKey }))`.'
+    : 'sojourn is called with the settings, and gives what the app takes: `app.use(sojourn({ secretKey }))`.'
+}
+
+/** Also where another realm made it, as test runners do. Arrays are for whoever reads settings to refuse. */
+function isPlain(given: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(given)
+  return prototype === null || Object.getPrototypeOf(prototype) === null || Array.isArray(given)
 }
 
 function engineOf(settings: ResolvedSettings, database: Database, failed: (error: unknown) => void): SessionEngine {
