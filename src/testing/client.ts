@@ -21,8 +21,8 @@ const PLAIN_HTTP =
   "This client speaks http:// and nothing else. For a site behind HTTPS, visit its server itself and say so as its proxy does: { headers: { 'x-forwarded-proto': 'https' } }."
 
 export interface ClientOptions<T extends object = SessionData> {
-  /** The site behind the server: for `session`, `editSession`, `forceLogin` and `logout`. */
-  readonly site?: Site<T>
+  /** The site behind the server, or what has it as `.site`: for `session`, `editSession`, `forceLogin` and `logout`. */
+  readonly site?: Site<T> | { readonly site: Site<T> }
   /** The time by which cookies end; without it the site's. */
   readonly clock?: Clock
   /** What goes with every request: `{ host: 'shop.example' }`, `{ 'x-forwarded-proto': 'https' }`. */
@@ -72,7 +72,8 @@ export class Client<T extends object = SessionData> implements AsyncDisposable {
   readonly #site: Site | undefined
   readonly #agent = new Agent({ keepAlive: true, timeout: LONGEST_IDLE })
 
-  constructor(origin: string | URL, { site, clock, headers = {} }: ClientOptions<T> = {}) {
+  constructor(origin: string | URL, { site: given, clock, headers = {} }: ClientOptions<T> = {}) {
+    const site = given !== undefined && 'site' in given ? given.site : given
     this.origin = new URL(origin)
     if (this.origin.protocol !== 'http:') throw new ImproperlyConfigured(PLAIN_HTTP)
     this.cookies = new CookieJar(clock ?? site?.settings.clock)

@@ -11,7 +11,17 @@ export type { EnginePromise, EngineUnderTest } from './engine-trial.js'
 export { nodeContract } from './node-contract.js'
 export { remoteContract, remoteNodeContract } from './remote-contract.js'
 export { type Served, serve, serveFetch } from './serve.js'
-export { type FetchApp, type NodeApp, type ServerApp, type TestApp, testClient } from './test-client.js'
+export {
+  type FastifyApp,
+  type FetchApp,
+  type FetchFunction,
+  type KoaApp,
+  type NestApp,
+  type NodeApp,
+  type ServerApp,
+  type TestApp,
+  testClient,
+} from './test-client.js'
 export type { ContractCase, Protocol } from './trial.js'
 export type { Address, Running, Start } from './venue.js'
 export { type EngineOperation, type WatchedEngine, type Watching, watched } from './watched-engine.js'
