@@ -17,6 +17,9 @@ const TOKEN_HEADER = 'X-CSRFToken'
 /** Milliseconds that a connection is kept for the next request. A server closes it after five seconds, and would hang up on who speaks just then. */
 const LONGEST_IDLE = 1_000
 
+/** As many as browsers follow. */
+const MOST_REDIRECTS = 20
+
 const PLAIN_HTTP =
   "This client speaks http:// and nothing else. For a site behind HTTPS, visit its server itself and say so as its proxy does: { headers: { 'x-forwarded-proto': 'https' } }."
 
@@ -32,6 +35,18 @@ export interface ClientOptions<T extends object = SessionData> {
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Whether to go where redirects lead, to the page at their end. Default false. */
+  readonly follow?: boolean
+}
+
+/** The fields of a form; a list is as many fields of that name. */
+export type FormFields = Readonly<Record<string, string | readonly string[]>>
+
+/** A request, for whoever comes to another one by its answer. */
+interface Asked {
+  readonly method: string
+  readonly url: URL
+  readonly options: RequestOptions
 }
 
 /** A response that has arrived in full. */
@@ -86,12 +101,11 @@ export class Client<T extends object = SessionData> implements AsyncDisposable {
   }
 
   /** Submits a form. A token goes with it, unless the fields bring one. */
-  async post(
-    path: string,
-    fields: Readonly<Record<string, string>> = {},
-    options: RequestOptions = {},
-  ): Promise<ClientResponse> {
-    const form = new URLSearchParams(fields)
+  async post(path: string, fields: FormFields = {}, options: RequestOptions = {}): Promise<ClientResponse> {
+    const pairs = Object.entries(fields).flatMap(([name, given]) =>
+      [given].flat().map((value): [string, string] => [name, value]),
+    )
+    const form = new URLSearchParams(pairs)
     const token = form.has(TOKEN_FIELD) ? undefined : await this.#anyToken()
     if (token !== undefined) form.set(TOKEN_FIELD, token)
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded', ...options.headers }
@@ -106,25 +120,46 @@ export class Client<T extends object = SessionData> implements AsyncDisposable {
       ...(token === undefined ? {} : { [TOKEN_HEADER]: token }),
       ...options.headers,
     }
-    return this.request(method, path, { body: JSON.stringify(value), headers })
+    return this.request(method, path, { body: JSON.stringify(value), ...options, headers })
   }
 
   /**
-   * A request answered by a redirect, and the page it leads to. Where it leads to another site this rejects with `ImproperlyConfigured`: look at
-   * `headers.location` of `get`.
+   * A page, or the one that its redirects lead to; `post(path, fields, { follow: true })` does the same behind a form. Where one leads to another
+   * site this rejects with `ImproperlyConfigured`: look at `headers.location` of `get`.
    */
-  async follow(path: string, options?: RequestOptions): Promise<ClientResponse> {
-    const response = await this.get(path, options)
-    const { location } = response.headers
-    if (location === undefined) return response
-    const there = new URL(location, new URL(path, this.origin))
-    // The site knows itself by the name that this client calls it by.
-    const isHere = there.origin === this.origin.origin || there.host === this.#host(options)
-    // Whole, as a path that begins with two slashes would be another site.
-    return this.get(isHere ? `${this.origin.origin}${there.pathname}${there.search}` : there.href)
+  follow(path: string, options: RequestOptions = {}): Promise<ClientResponse> {
+    return this.get(path, { ...options, follow: true })
   }
 
-  async request(method: string, path: string, options?: RequestOptions): Promise<ClientResponse> {
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<ClientResponse> {
+    const { follow = false, ...once } = options
+    let response = await this.#ask(method, path, once)
+    let asked: Asked = { method, url: new URL(path, this.origin), options: once }
+    for (let led = 0; follow; led++) {
+      const next = this.#next(response, asked)
+      if (next === undefined) break
+      if (led === MOST_REDIRECTS)
+        throw new ImproperlyConfigured(`${path} leads from one redirect to another, without an end.`)
+      response = await this.#ask(next.method, next.url.href, next.options)
+      asked = next
+    }
+    return response
+  }
+
+  /** What a redirect asks for. With 307 and 308 that is the same once more; else a page. */
+  #next({ status, headers: { location } }: ClientResponse, asked: Asked): Asked | undefined {
+    if (location === undefined || status < 300 || status > 399) return undefined
+    const there = new URL(location, asked.url)
+    // The site knows itself by the name that this client calls it by.
+    const isHere = there.origin === this.origin.origin || there.host === this.#host(asked.options)
+    // Whole, as a path that begins with two slashes would be another site.
+    const url = isHere ? new URL(`${this.origin.origin}${there.pathname}${there.search}`) : there
+    if (status === 307 || status === 308) return { ...asked, url }
+    const kept = Object.entries(asked.options.headers ?? {}).filter(([name]) => !/^content-/i.test(name))
+    return { method: 'GET', url, options: { headers: Object.fromEntries(kept) } }
+  }
+
+  async #ask(method: string, path: string, options: RequestOptions): Promise<ClientResponse> {
     const response = await this.open(method, path, options)
     const bytes = Buffer.concat((await response.toArray()) as Buffer[])
     const text = bytes.toString()

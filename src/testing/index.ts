@@ -1,7 +1,7 @@
 /** For tests of sites, engines and adapters. Nothing here depends on a test runner. */
 export { adapterContract, type ClaimOptions, type ContractOptions } from './adapter-contract.js'
 export { type Answer, type App, appOf, type Place, type Reply, type Routes, type Visit } from './app.js'
-export { Client, type ClientOptions, type ClientResponse, type RequestOptions } from './client.js'
+export { Client, type ClientOptions, type ClientResponse, type FormFields, type RequestOptions } from './client.js'
 export { type TestClock, testClock } from './clock.js'
 export { type ContractHost, contractHost, fetchHandler, type HostOptions, listener } from './contract-host.js'
 export { CookieJar } from './cookie-jar.js'

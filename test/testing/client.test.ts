@@ -52,6 +52,43 @@ test('a redirect is followed when asked, and its cookie goes along', async () =>
   expect((await client.follow('/')).text).toBe('/next a=1')
 })
 
+test('a list is as many fields of its name', async () => {
+  const client = await visit(async (request, response) => void response.end(await text(request)))
+  expect((await client.post('/', { list: ['a', 'b'], one: 'c', none: [] })).text).toBe('list=a&list=b&one=c')
+})
+
+test('a form is followed to the page at the end of its redirects, with its headers and not its body', async () => {
+  const client = await visit(async (request, response) => {
+    const { method, url, headers } = request
+    const to = { '/': '/second', '/second': '/end' }[url ?? '']
+    if (to !== undefined) response.writeHead(302, { Location: to }).end()
+    else response.end(`${method} ${url} ${headers['x-who']} ${headers['content-type']} [${await text(request)}]`)
+  })
+  const headers = { 'X-Who': 'ann' }
+  expect((await client.post('/', { a: '1' }, { headers })).status).toBe(302)
+  expect((await client.post('/', { a: '1' }, { headers, follow: true })).text).toBe('GET /end ann undefined []')
+})
+
+test('a redirect of 307 and 308 sends the form once more', async () => {
+  const client = await visit(async (request, response) => {
+    if (request.url !== '/end') response.writeHead(Number(request.url?.slice(1)), { Location: '/end' }).end()
+    else response.end(`${request.method} ${await text(request)}`)
+  })
+  for (const path of ['/307', '/308']) {
+    expect((await client.post(path, { a: '1' }, { follow: true })).text).toBe('POST a=1')
+  }
+})
+
+test('redirects without an end are an error', async () => {
+  const client = await visit((_, response) => void response.writeHead(302, { Location: '/' }).end())
+  await expect(client.follow('/')).rejects.toThrow('without an end')
+})
+
+test('an address in the answer to what was made is no redirect', async () => {
+  const client = await visit((_, response) => void response.writeHead(201, { Location: '/made' }).end('made'))
+  expect((await client.post('/', {}, { follow: true })).text).toBe('made')
+})
+
 test('a redirect leads from the page that sent it', async () => {
   const client = await visit((request, response) => {
     if (request.url === '/shop/cart/') response.writeHead(302, { Location: '../done?n=1' }).end()
