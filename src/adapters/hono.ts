@@ -99,6 +99,8 @@ async function again(known: Scope, c: Context, next: Next): Promise<void> {
   await next()
   if (!isReplaced(known, c, c.get('session'))) return
   handOver(known, c)
+  // For an error page that sets no status.
+  c.status(500)
   throw notOurs()
 }
 

@@ -89,6 +89,18 @@ const apps = {
     })
     return serve(app.callback())
   },
+  'Koa, below another app of it': (site, failed) => {
+    const inner = new Koa()
+    inner.on('error', failed)
+    inner.use(onKoa(site)).use(async (ctx) => {
+      ctx.body = await page(ctx, ctx.path, ctx)
+    })
+    const app = new Koa().use(onKoa(site)).use(async (ctx) => {
+      ctx.respond = false
+      await inner.callback()(ctx.req, ctx.res)
+    })
+    return serve(app.callback())
+  },
   'Koa, by ctx.res': (site, failed) => {
     const app = new Koa()
     app.on('error', failed)
@@ -100,10 +112,18 @@ const apps = {
     return serve(app.callback())
   },
   Hono: (site, failed) => serveFetch(honoApp(site, failed).fetch),
-  'Hono, mounted twice': (site, failed) =>
-    serveFetch(new Hono().use(onHono(site)).mount('/', (request) => honoApp(site, failed).fetch(request)).fetch),
+  'Hono, below another app of it': (site, failed) => {
+    const inner = honoApp(site, failed)
+    const replaceRequest = (request: Request): Request => request
+    return serveFetch(new Hono().use(onHono(site)).mount('/', inner.fetch, { replaceRequest }).fetch)
+  },
   h3: (site, failed) => serve(toNodeHandler(h3App(site, failed))),
   'h3, mounted twice': (site, failed) => serve(toNodeHandler(h3App(site, failed, onH3(site)))),
+  'h3, below another app of it': (site, failed) => {
+    const inner = h3App(site, failed)
+    const app = new H3({ silent: true }).use(onH3(site)).all('/**', (event) => inner.fetch(event.req))
+    return serve(toNodeHandler(app))
+  },
   SvelteKit: (site, failed) => {
     site.on('request_failed', ({ error }) => failed(error))
     const handle = onSvelteKit(site)
