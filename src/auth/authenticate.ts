@@ -10,7 +10,8 @@ const foundBy = new WeakMap<User, string>()
 /**
  * The user whom these credentials belong to, by the first backend that knows one; `null` if none does. Mirrors
  * `django.contrib.auth.authenticate`: a backend that throws `PermissionDenied` ends the search. Nobody is logged in by this: that is
- * `login(request, user)`. Throws `LoginThrottled` (429) where the setting `loginThrottle` says so.
+ * `login(request, user)`. Throws `LoginThrottled` (429) where the setting `loginThrottle` says so, and `ImproperlyConfigured` where it is given
+ * no object, as `req.body` is where nobody parsed it.
  *
  * @example
  * ```ts
@@ -29,7 +30,13 @@ const foundBy = new WeakMap<User, string>()
  * ```
  */
 export async function authenticate(request: object, credentials: Credentials): Promise<User | null> {
-  return authenticateScope(scopeOf(request), credentials)
+  const scope = scopeOf(request)
+  if (typeof credentials !== 'object' || credentials === null) {
+    throw new ImproperlyConfigured(
+      'authenticate was given no credentials: has a body parser run (express.urlencoded(), express.json())?',
+    )
+  }
+  return authenticateScope(scope, credentials)
 }
 
 export async function authenticateScope(scope: Scope, credentials: Credentials): Promise<User | null> {

@@ -297,6 +297,16 @@ describe('the backend of a login', () => {
     expect(failed).toEqual([scope.request])
   })
 
+  test.each([undefined, null, 'ann'])('is not asked about %j, which is a body that nobody parsed', async (body) => {
+    const { site } = authSite()
+    const asked = visit(site, {}, (request) => authenticate(request, body as never))
+    await expect(asked).rejects.toThrow(
+      new ImproperlyConfigured(
+        'authenticate was given no credentials: has a body parser run (express.urlencoded(), express.json())?',
+      ),
+    )
+  })
+
   test('T28: that fails makes authenticate fail, not pass or ask the next one', async () => {
     const broken = { path: 'a.Broken', authenticate: () => Promise.reject(new Error('no server')), getUser: nothing }
     const { site } = authSite({ authenticationBackends: [broken, keeper('b.Second', guest)] })
