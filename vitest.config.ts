@@ -19,6 +19,8 @@ export default defineConfig({
     maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Refused forms are printed where nobody listens, and most tests that have one refused do not.
+    onConsoleLog: (line) => !/^(?:sojourn: (?:Forbidden|Would be forbidden) \(.*\n?)+$/.test(line),
     reporters: ['default', new TestReporter()],
   },
 })

@@ -215,7 +215,7 @@ export interface SiteEvents {
   cache_failed: { readonly error: unknown }
   /** A request ended with an error that is not the visitor's. Without a listener it is printed. */
   request_failed: { readonly error: unknown; readonly request: object }
-  /** A form without a good token: `reason` in Django's words, `code` the short name of it. Not refused with `csrfMode: 'report-only'`. */
+  /** A form without a good token: `reason` in Django's words, `code` the short name of it. Not refused with `csrfMode: 'report-only'`. Without a listener it is printed, each code once a minute. */
   csrf_failed: {
     readonly reason: string
     readonly code: string

@@ -2,6 +2,7 @@ import { escapeHtml } from '../core/failure.js'
 import { findScope, type Scope } from '../core/scope.js'
 import type { PlainResponse } from '../core/types.js'
 import { type CsrfReasonCode, csrfReasonCode } from './reasons.js'
+import { allowedHost } from './verify.js'
 
 /** What a visitor can do about it. */
 const ADVICE: Partial<Record<CsrfReasonCode, string>> = {
@@ -41,13 +42,15 @@ export function csrfFailure(request: object, reason: string): PlainResponse {
 
 function debugDetail(scope: Scope, reason: string): string {
   const hint = behindProxy(scope)
-    ? '<p>The form came from this host by https, but the request seems to have come by http. Behind a proxy that ends TLS, set <code>secureProxySslHeader</code>.</p>'
+    ? '<p>The form came from this host by https, but the request seems to have come by http. Behind a TLS proxy? Set <code>secureProxySslHeader</code>.</p>'
     : ''
   return `<p><code>${escapeHtml(reason)}</code></p>${hint}`
 }
 
 /** The commonest surprise: the proxy took the TLS away, and nobody told the site. */
-function behindProxy({ head, secure }: Scope): boolean {
+export function behindProxy({ head, secure, site }: Scope): boolean {
   const origin = head.header('origin')
-  return !secure && origin !== undefined && origin === `https://${head.header('host')}`
+  if (secure || origin === undefined) return false
+  const host = allowedHost(head, site.settings)
+  return host !== null && origin === `https://${host}`
 }

@@ -12,6 +12,7 @@ import { patchVary } from '../wire/vary.js'
 import { exemption } from './exempt.js'
 import { csrfFailure } from './failure-page.js'
 import { csrfReasonCode } from './reasons.js'
+import { RefusalLog } from './refusal-log.js'
 import { bareSecret, CSRF_ALPHABET, malformation, maskSecret, SECRET_LENGTH } from './token.js'
 import { isSafe, type StoredSecret, type Submission, type Verify, verifier } from './verify.js'
 
@@ -36,6 +37,7 @@ export class CsrfPart implements Part {
   readonly #random: (length: number, alphabet: string) => string
   /** Paths of routes that sojourn itself serves, where who asks proves that in another way. */
   readonly #proven = new Set<string>()
+  readonly #log = new RefusalLog()
   /** Both are absent where `middleware` leaves the part out: then `csrfProtect` guards single pages. */
   readonly begin?: NonNullable<Part['begin']>
   readonly view?: NonNullable<Part['view']>
@@ -75,13 +77,13 @@ export class CsrfPart implements Part {
   }
 
   #refuse(scope: Scope, reason: string): MaybePromise<PlainResponse> {
-    const { request, site } = scope
-    site.emit('csrf_failed', { reason, code: csrfReasonCode(reason), refused: true, request })
+    const { request } = scope
+    this.#tell(scope, reason, true)
     return (this.#settings.csrfFailureView ?? csrfFailure)(request, reason)
   }
 
   /** Tells what would have been refused. Of a form that cannot be read there is nothing to tell. */
-  #report({ request, site }: Scope, submission: Submission): MaybePromise<undefined> {
+  #report(scope: Scope, submission: Submission): MaybePromise<undefined> {
     const unread = (error: unknown): null => {
       if (error instanceof BodyNotParsed) return null
       throw error
@@ -89,11 +91,17 @@ export class CsrfPart implements Part {
     return chain(
       orElse(() => this.#verify(submission), unread),
       (reason) => {
-        if (reason === null) return undefined
-        site.emit('csrf_failed', { reason, code: csrfReasonCode(reason), refused: false, request })
+        if (reason !== null) this.#tell(scope, reason, false)
         return undefined
       },
     )
+  }
+
+  /** Where nobody listens it is printed: a form that stops working must not do so without a trace. */
+  #tell(scope: Scope, reason: string, refused: boolean): void {
+    const { request, site } = scope
+    const heard = site.emit('csrf_failed', { reason, code: csrfReasonCode(reason), refused, request })
+    if (!heard) this.#log.print(scope, reason, refused)
   }
 
   finish(scope: Scope, response: ResponseHead): MaybePromise<void> {

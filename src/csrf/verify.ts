@@ -117,7 +117,8 @@ function expectedReferer(head: RequestHead, settings: ResolvedSettings): string 
   return port === '443' || port === '80' ? domain : `${domain}:${port}`
 }
 
-function allowedHost(head: RequestHead, settings: ResolvedSettings): string | null {
+/** The host as the visitor wrote it; `null` where it is none of ours. */
+export function allowedHost(head: RequestHead, settings: ResolvedSettings): string | null {
   try {
     return getHost(head, settings)
   } catch (error) {

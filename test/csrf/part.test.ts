@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { format } from 'node:util'
+import { describe, expect, test, vi } from 'vitest'
 import { getSession } from '../../src/core/get-session.js'
 import { Scope } from '../../src/core/scope.js'
 import type { SettingsInput } from '../../src/core/settings.js'
@@ -17,7 +18,18 @@ import { unmaskToken } from '../../src/csrf/token.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { BodyNotParsed, NoScope, SessionNotLoaded, SessionSealed, StoreUnavailable } from '../../src/errors.js'
 import { requestHead, responseHead } from '../support/sites.js'
-import { type Answered, asynchronous, csrfSite, type Fields, HOST, post, type Sent, secret, send } from './requests.js'
+import {
+  type Answered,
+  asynchronous,
+  csrfSite,
+  type Fields,
+  HOST,
+  post,
+  present,
+  type Sent,
+  secret,
+  send,
+} from './requests.js'
 
 const clock = (): number => 1_700_000_000_000
 
@@ -325,6 +337,80 @@ describe('a refusal', () => {
     }
     expect(await hint(`https://${HOST}`)).toBe(true)
     expect(await hint('https://evil.example')).toBe(false)
+  })
+
+  /** `send` listens, and so nothing would be printed. */
+  const unheard = async (site: Site, { cookie, headers, form, encrypted }: Sent, url = '/'): Promise<void> => {
+    const fields = present({ host: HOST, cookie, ...headers })
+    const head = requestHead(fields, { method: 'POST', form: present(form ?? {}), encrypted, url })
+    await Scope.open(site, {}, head).begin()
+  }
+
+  const printed = async (run: () => Promise<unknown>): Promise<readonly string[]> => {
+    const log = vi.spyOn(console, 'warn').mockReturnValue(undefined)
+    try {
+      await run()
+      return log.mock.calls.map((line) => format(...line))
+    } finally {
+      log.mockRestore()
+    }
+  }
+
+  test('is printed where nobody listens, as Django logs it, with the path alone and no token', async () => {
+    const token = 'x'.repeat(32)
+    const site = csrfSite()
+    const lines = await printed(async () => {
+      await unheard(site, post({ form: { csrfmiddlewaretoken: token } }), '/buy?key=secret')
+      await unheard(site, post({ headers: { origin: 'http://evil.example' } }))
+      await unheard(site, post({ form: {} }), `/\n\u001b${'a'.repeat(9_000)}`)
+      await unheard(site, post({ encrypted: true, headers: { referer: 'https://evil.example/reset?key=secret#part' } }))
+    })
+    expect(lines.slice(0, 2)).toEqual([
+      'sojourn: Forbidden (CSRF token from POST incorrect.): /buy',
+      'sojourn: Forbidden (Origin checking failed - http://evil.example does not match any trusted origins.): /',
+    ])
+    expect(lines[2]?.length).toBeLessThan(300)
+    expect(lines[3]).toContain('https://evil.example/reset does not match')
+    expect(lines.join('')).not.toMatch(/secret|part|[^\x20-\x7e]/)
+    expect(lines.join('')).not.toContain(token)
+  })
+
+  test('is printed once a minute for each code, whatever the visitor makes up, with how many came between', async () => {
+    let now = clock()
+    const site = csrfSite({ clock: () => now })
+    const scan = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) await unheard(site, post({ headers: { origin: `http://evil${i}.example` } }))
+      await unheard(site, post({ form: {} }))
+    }
+    expect(await printed(scan)).toHaveLength(2)
+    now += 59_999
+    expect(await printed(scan)).toEqual([])
+    now += 1
+    const [origin, token] = await printed(scan)
+    expect(origin).toMatch(/^sojourn: Forbidden \(Origin .* \(and 39 more like it since the last such line\)$/)
+    expect(token).toMatch(/\(and 1 more like it/)
+  })
+
+  test('is not printed where somebody listens', async () => {
+    const site = csrfSite()
+    const off = site.on('csrf_failed', () => undefined)
+    expect(await printed(() => unheard(site, post({ form: {} })))).toEqual([])
+    off()
+    expect(await printed(() => unheard(site, post({ form: {} })))).toHaveLength(1)
+  })
+
+  test('that was only reported says so where it is printed', async () => {
+    const site = csrfSite({ csrfMode: 'report-only' })
+    expect(await printed(() => unheard(site, post({ form: {} })))).toEqual([
+      'sojourn: Would be forbidden (CSRF token missing.): /',
+    ])
+  })
+
+  test('of a form that came by https and seems to have come by http is printed with the setting that is missing', async () => {
+    const line = (origin: string) => printed(() => unheard(csrfSite(), post({ headers: { origin } })))
+    const hint = 'behind a TLS proxy? set secureProxySslHeader'
+    expect((await line(`https://${HOST}`)).join('')).toContain(hint)
+    expect((await line('https://evil.example')).join('')).not.toContain(hint)
   })
 
   test('keeps the handler from running and is answered by csrfFailureView, at once or later', async () => {
