@@ -1,17 +1,25 @@
 const LONGEST = 64
 
-/** "did you mean sessionCookieAge?" for a name that is none: the nearest known one, in the spelling that was tried. */
-export function nearestName(wrong: string, known: readonly string[]): string {
+/** "did you mean sessionCookieAge?" where a known name is near to one that is none; else `otherwise`, or the names that there are. */
+export function nearestName(wrong: string, known: readonly string[], otherwise?: string): string {
+  const near = nearName(wrong, known)
+  if (near !== undefined) return `did you mean ${near}?`
+  return otherwise ?? `there is ${known.join(', ')}.`
+}
+
+/** The nearest of the known names in the spelling that was tried, unless it is far: a name that has nothing in common misleads. */
+export function nearName(wrong: string, known: readonly string[]): string | undefined {
   const shouting = /^[A-Z0-9_]+$/.test(wrong)
   const wanted = fold(wrong)
-  let nearest = ''
+  let nearest: string | undefined
   let least = Number.POSITIVE_INFINITY
   for (const name of known) {
     if (/^[A-Z0-9_]+$/.test(name) !== shouting) continue
     const steps = distance(wanted, fold(name))
     if (steps < least) [nearest, least] = [name, steps]
   }
-  return least <= Math.max(2, wanted.length / 3) ? `did you mean ${nearest}?` : `the nearest name is ${nearest}.`
+  // Two letters that changed places are two steps, in a short name as well.
+  return least <= Math.max(wanted.length < 4 ? 1 : 2, wanted.length / 3) ? nearest : undefined
 }
 
 /** Without what the two spellings differ in, so that `session_cookie_age` is as near as can be. */

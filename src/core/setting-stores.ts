@@ -1,3 +1,4 @@
+import { engineElsewhere } from './setting-elsewhere.js'
 import { nearestName } from './setting-names.js'
 import { isPlainObject, oneOf, Refusal, type Rule, record, rule, secret } from './setting-rules.js'
 import type { SessionEngine } from './types.js'
@@ -22,7 +23,7 @@ export const engine: Rule<SessionEngineSetting, SessionEngineName | SessionEngin
   (value) => {
     if (typeof value === 'string') {
       const name = value.startsWith(BACKENDS) ? value.slice(BACKENDS.length) : value
-      return ENGINES.find((known) => known === name) ?? new Refusal(value)
+      return ENGINES.find((known) => known === name) ?? new Refusal(value, engineElsewhere(value))
     }
     if (typeof value !== 'object' || value === null) return new Refusal(value)
     const missing = ENGINE_METHODS.filter((method) => typeof (value as Partial<SessionEngine>)[method] !== 'function')

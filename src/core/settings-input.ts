@@ -1,5 +1,6 @@
 import { ImproperlyConfigured } from '../errors.js'
 import { refuseConflicts } from './setting-conflicts.js'
+import { optionElsewhere } from './setting-elsewhere.js'
 import { nearestName } from './setting-names.js'
 import { describe, quoteShort, Refusal, type Rule } from './setting-rules.js'
 import { refuseForRuntime } from './setting-runtime.js'
@@ -111,9 +112,10 @@ export function checkValue(rule: AnyRule, value: unknown, subject: string): unkn
 }
 
 function unknownSetting(spelled: string): ImproperlyConfigured {
-  return new ImproperlyConfigured(
-    `There is no setting ${quoteShort(spelled)}; ${nearestName(spelled, [...SPELLINGS.keys()])}`,
-  )
+  const advice =
+    optionElsewhere(spelled) ??
+    nearestName(spelled, [...SPELLINGS.keys()], 'docs/reference/settings.md lists them all.')
+  return new ImproperlyConfigured(`There is no setting ${quoteShort(spelled)}; ${advice}`)
 }
 
 function isEmpty(value: unknown): boolean {

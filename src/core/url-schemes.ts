@@ -1,4 +1,4 @@
-import { nearestName } from './setting-names.js'
+import { nearName } from './setting-names.js'
 
 /** What the URLs of stores begin with, and how others call the same. */
 export interface Schemes {
@@ -48,6 +48,6 @@ export function schemeAdvice(url: string, { known, elsewhere, path }: Schemes): 
   const scheme = schemeOf(url)
   const meant = Object.hasOwn(elsewhere, scheme) ? elsewhere[scheme] : undefined
   if (known.includes(scheme) || !/^[^:]+:(?:\/\/|\.)/.test(url)) return ''
-  const nearest = meant === undefined ? nearestName(scheme, known) : `did you mean ${meant}?`
-  return `'${scheme}:' is none of them; ${nearest.replace(/[?.]$/, ':$&')}`
+  const near = meant ?? nearName(scheme, known)
+  return `'${scheme}:' is none of them${near === undefined ? '.' : `; did you mean ${near}:?`}`
 }

@@ -80,17 +80,23 @@ test('a setting that is undefined is not given', () => {
   expect(resolve({ sessionCookieAge: undefined }).sessionCookieAge).toBe(1209600)
 })
 
-test.each([
+test.each<readonly [string, string]>([
   ['sesionCookieAge', 'did you mean sessionCookieAge?'],
   ['sessionCookieHttpOnly', 'did you mean sessionCookieHttponly?'],
   ['SESSION_COOKIE_AGEE', 'did you mean SESSION_COOKIE_AGE?'],
   ['session_engine', 'did you mean sessionEngine?'],
   ['SECRETKEY', 'did you mean SECRET_KEY?'],
-  ['INSTALLED_APPS', 'the nearest name is '],
-  ['__proto__', 'the nearest name is '],
-  ['constructor', 'the nearest name is '],
-  ['toString', 'the nearest name is '],
-])('an unknown setting %s is an error with the nearest name', (name, advice) => {
+  ...['INSTALLED_APPS', '__proto__', 'constructor', 'toString', 'clok_of_the_house', 'x'].map(
+    (name) => [name, '; docs/reference/settings.md lists them all.'] as const,
+  ),
+  ['secret', 'here it is secretKey '],
+  ['store', "sessionEngine: 'cache', caches: { default: 'redis://127.0.0.1:6379' }"],
+  ['cookie', 'sessionCookieAge (in seconds)'],
+  ['name', 'here it is sessionCookieName.'],
+  ['rolling', 'here it is sessionSaveEveryRequest: true'],
+  ['resave', 'it is not needed here'],
+  ['saveUninitialized', 'it is not needed here'],
+])('an unknown setting %s is an error with the name that it has here, or one that is near, or none', (name, advice) => {
   const input = JSON.parse(JSON.stringify({ secretKey: SECRET }).replace('}', `,"${name}":1}`)) as SettingsInput
   const message = messageOf(() => resolveSettings(input))
   expect(message).toContain(`'${name}'`)
@@ -174,6 +180,11 @@ const wrong: readonly (readonly [string, unknown, string, string])[] = [
   ['debug', 'false', 'true or false', "the text 'false'"],
   ['debug', 0, 'true or false', 'the number 0'],
   ['SESSION_ENGINE', 'redis', "'file', 'signed_cookies' or 'memory'", "the text 'redis'"],
+  ['sessionEngine', 'redis', "'db', 'cache'", "sessionEngine: 'cache', caches: { default: 'redis://127.0.0.1:6379' }"],
+  ['sessionEngine', 'redis://127.0.0.1', "'db', 'cache'", "caches: { default: 'redis://127.0.0.1:6379' }"],
+  ['sessionEngine', 'memcached', "'db', 'cache'", "sessionEngine: 'cache', caches: { default: 'memcached://"],
+  ['sessionEngine', 'postgres', "'db', 'cache'", "sessionEngine: 'db', databases: { default: 'postgres://"],
+  ['sessionEngine', 'constructor', "'db', 'cache'", "the text 'constructor'."],
   ['sessionEngine', 'django.contrib.sessions.backends.nothing', "'db', 'cache', 'cached_db'", 'the text'],
   ['sessionEngine', 'django.contrib.sessions.backends.memory.x', "'memory'", 'the text'],
   ['sessionEngine', { load: () => null, exists: 1 }, 'an engine object', 'lacks create, save, delete, exists'],
