@@ -298,12 +298,13 @@ export class LoginThrottled extends SojournError {
   }
 }
 
-/** A function was given a request that went through no sojourn middleware. */
+/** A function was given a request that went through no sojourn middleware, or something else where the request belongs. */
 export class NoScope extends SojournError {
-  constructor() {
+  constructor(message?: string) {
     super(
       'no_scope',
-      'This request has no sojourn scope: mount the middleware that `sojourn(settings)` returns before the handler that uses it, or for a WebSocket ask checkUpgrade of sojourn/ws first.',
+      message ??
+        'This request has no sojourn scope: mount the middleware that `sojourn(settings)` returns before the handler that uses it, or for a WebSocket ask checkUpgrade of sojourn/ws first.',
     )
   }
 }

@@ -206,3 +206,8 @@ export function dictionary<T extends object = SessionData>(state: SessionState):
 export function stateOf(session: Session): SessionState {
   return (session as unknown as Behind)[STATE]
 }
+
+/** Whether something is a session as users hold it. Looks at none of its keys. */
+export function isSession(given: object): boolean {
+  return (given as Partial<Behind>)[STATE] !== undefined
+}

@@ -3,7 +3,7 @@ import { findCookie } from '../wire/cookies.js'
 import { patchVary } from '../wire/vary.js'
 import * as commit from './commit.js'
 import { type Decision, decide } from './decide.js'
-import { dictionary } from './dictionary.js'
+import { dictionary, isSession } from './dictionary.js'
 import { getHost, isSecure } from './host.js'
 import { keepPrivate } from './keep-private.js'
 import { chain, inOrder, isPromise, orElse } from './maybe.js'
@@ -13,6 +13,7 @@ import type { Keeper, Part } from './part.js'
 import { readSessionCookie } from './read-session-cookie.js'
 import { SessionState } from './session.js'
 import type { Session } from './session-types.js'
+import { isPlainObject } from './setting-rules.js'
 import type { Site } from './site.js'
 import type { MaybePromise, PlainResponse, RequestHead, ResponseHead } from './types.js'
 import { WithoutCookies } from './without-cookies.js'
@@ -370,13 +371,39 @@ function vary(response: ResponseHead): void {
 /** The scope of whatever the framework hands over; throws `NoScope` where no middleware made one. */
 export function scopeOf(request: object): Scope {
   const scope = findScope(request)
-  if (scope === undefined) throw new NoScope()
+  if (scope === undefined) throw new NoScope(notTheRequest(request))
   return scope
 }
 
+/** What to say of a first argument that is something else; `undefined` for what may be a request. Shows nothing of it. */
+function notTheRequest(given: unknown): string | undefined {
+  const what = whatElse(given)
+  if (what === undefined) return undefined
+  const mayBeGuard = given === undefined || what === OPTIONS
+  const hint = mayBeGuard
+    ? " If this is a guard, pass it itself: app.get('/account', loginRequired, handler) and not loginRequired()."
+    : ''
+  return `The first argument is the request; it was ${what}.${hint}`
+}
+
+const OPTIONS = 'a plain object'
+
+function whatElse(given: unknown): string | undefined {
+  if (given === undefined || given === null) return String(given)
+  if (typeof given === 'function') return 'a function'
+  if (typeof given !== 'object') return `a ${typeof given === 'string' ? 'text' : typeof given}`
+  if (isSession(given)) return 'a session'
+  if ('username' in given && !('headers' in given)) return 'a user'
+  return isPlainObject(given) && !REQUEST_KEYS.some((key) => key in given) ? OPTIONS : undefined
+}
+
+/** One of these has whatever a framework, or a test, calls a request. */
+const REQUEST_KEYS = ['headers', 'method', 'url', 'req', 'raw', 'request', 'node', 'socket'] as const
+
 /** A scope is on the request itself, or on the raw request that a framework's context wraps. */
 export function findScope(request: object): Scope | undefined {
-  if (typeof request !== 'object' || request === null) return undefined
+  // A session is asked for none of its keys: that would be a look at it.
+  if (typeof request !== 'object' || request === null || isSession(request)) return undefined
   const wrapped = request as Carrier & { readonly raw?: Carrier; readonly req?: Carrier; readonly request?: Carrier }
   return wrapped[SCOPE] ?? wrapped.raw?.[SCOPE] ?? wrapped.req?.[SCOPE] ?? wrapped.request?.[SCOPE]
 }

@@ -1,10 +1,12 @@
 import { inspect } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
+import { getUser, login, loginRequired } from '../../src/auth/index.js'
 import { Scope, scopeOf } from '../../src/core/scope.js'
 import type { Session } from '../../src/core/session-types.js'
 import type { Site } from '../../src/core/site.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { NoScope, SessionInterrupted, SessionNotLoaded, SessionSealed, StoreUnavailable } from '../../src/errors.js'
+import { messages } from '../../src/messages/index.js'
 import { testClock } from '../../src/testing/clock.js'
 import { type Watching, watched } from '../../src/testing/watched-engine.js'
 import { bareSite, type RecordedHead, requestHead, responseHead, SECRET } from '../support/sites.js'
@@ -235,6 +237,31 @@ test('a request without a middleware has no scope, and says so', () => {
   const scope = Scope.open(site, raw, requestHead())
   for (const wrapped of [raw, { raw }, { req: raw }, { request: raw }]) expect(scopeOf(wrapped)).toBe(scope)
   expect(Scope.of(bareSite(), raw)).toBeUndefined()
+})
+
+test('what is no request is told so, by what it is, and no middleware is blamed', () => {
+  const { site } = setUp()
+  const scope = Scope.open(site, {}, requestHead({ cookie: `sessionid=${KEY}` }))
+  const user = { id: 1, username: 'ann', password: 'tiger', isActive: true }
+  const wrong: readonly (readonly [() => unknown, string])[] = [
+    [() => loginRequired(undefined as never), 'it was undefined. If this is a guard, pass it itself'],
+    [() => loginRequired({ loginUrl: '/login' }), 'it was a plain object. If this is a guard, pass it itself'],
+    [() => messages.success('hello' as never, 'x'), 'it was a text.'],
+    [() => getUser(undefined as never), 'it was undefined.'],
+    [() => getUser(scope.session), 'it was a session.'],
+    [() => login(user, user), 'it was a user.'],
+    [() => scopeOf(5 as never), 'it was a number.'],
+    [() => scopeOf((() => undefined) as never), 'it was a function.'],
+  ]
+  for (const [call, words] of wrong) {
+    expect(call).toThrow(NoScope)
+    expect(call).toThrow(`The first argument is the request; ${words}`)
+    expect(call).not.toThrow(/tiger|ann|hello/)
+  }
+  expect(scope.state.accessed).toBe(false)
+  for (const request of [new Request('http://x/'), { headers: {} }, { req: {} }]) {
+    expect(() => scopeOf(request)).toThrow('This request has no sojourn scope')
+  }
 })
 
 test('T27 a log that prints a request prints no secret and no session key', async () => {
