@@ -1,5 +1,5 @@
 import { ReservedName, SessionReadOnly, SessionSealed, SessionValueError, type StoreUnavailable } from '../errors.js'
-import { encodeJson, isNested, parseJson } from '../wire/json.js'
+import { encodeJson, encodeReadable, isNested, parseJson } from '../wire/json.js'
 import {
   absoluteEnd,
   atBrowserClose,
@@ -158,11 +158,17 @@ export class SessionState {
 
   /** Throws for what no session can keep under this key. */
   #refuse(key: string, value: unknown): void {
-    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+    if (value === undefined) {
       throw new SessionValueError(
-        `A session cannot keep a ${typeof value}: the value of '${key}' must be what JSON can hold. Use delete to remove a key.`,
+        `A session cannot keep undefined: the value of '${key}' must be what JSON can hold. Use delete to remove a key.`,
       )
     }
+    if (typeof value === 'function' || typeof value === 'symbol') {
+      throw new SessionValueError(
+        `A session cannot keep a ${typeof value}: the value of '${key}' must be what JSON can hold.`,
+      )
+    }
+    if (typeof value === 'bigint') cellOf(key, value, undefined)
     this.store.schema?.refuse(key, value)
   }
 
@@ -541,7 +547,7 @@ const EXPIRY_VALUES = 'setExpiry takes whole seconds, a Date, ISO 8601 text, 0 o
 /** The text of a value; an error says under which key it was. */
 function cellOf(key: string, value: unknown, original: string | undefined): string {
   try {
-    return encodeJson(value, original)
+    return encodeReadable(value, original)
   } catch (error) {
     if (!(error instanceof SessionValueError)) throw error
     throw new SessionValueError(`The session's '${key}' cannot be kept. ${error.message}`)

@@ -45,16 +45,40 @@ export function parseJson(text: string): unknown {
  * without `toJSON`) and for nesting past 64 levels. It names the place, never a value.
  */
 export function encodeJson(value: unknown, original?: string): string {
+  return encodeBy(writeBigint, value, original)
+}
+
+/**
+ * The same for what `parseJson` is to read again, which makes numbers of all integers: a bigint that no number holds exactly is refused
+ * instead of rounded.
+ */
+export function encodeReadable(value: unknown, original?: string): string {
+  return encodeBy(writeSafeBigint, value, original)
+}
+
+type WriteBigint = (value: bigint) => string
+
+const writeBigint: WriteBigint = String
+
+function writeSafeBigint(value: bigint): string {
+  if (Number.isSafeInteger(Number(value))) return String(value)
+  throw new Refused(
+    'is a bigint past 2**53 - 1',
+    'It would be read as a rounded number. Store its text: String(value).',
+  )
+}
+
+function encodeBy(write: WriteBigint, value: unknown, original: string | undefined): string {
   if (typeof value === 'string') return quoteString(value)
   try {
-    return encode(value, 1, original === undefined ? undefined : spellingsIn(original))
+    return encode(value, 1, original === undefined ? undefined : spellingsIn(original), write)
   } catch (error) {
-    if (error instanceof Refused) throw new SessionValueError(error.sentence())
+    if (error instanceof Refused) throw new SessionValueError(error.sentence(value))
     throw error
   }
 }
 
-function encode(value: unknown, depth: number, was: unknown): string {
+function encode(value: unknown, depth: number, was: unknown, write: WriteBigint): string {
   switch (typeof value) {
     case 'string':
       return quoteString(value)
@@ -63,13 +87,13 @@ function encode(value: unknown, depth: number, was: unknown): string {
     case 'boolean':
       return value ? 'true' : 'false'
     case 'bigint':
-      return String(value)
+      return write(value)
     case 'object':
-      return value === null ? 'null' : encodeNested(value, depth, was)
+      return value === null ? 'null' : encodeNested(value, depth, was, write)
     case 'undefined':
-      throw new Refused('undefined')
+      throw new Refused('is undefined')
     default:
-      throw new Refused('a ' + typeof value)
+      throw new Refused('is a ' + typeof value)
   }
 }
 
@@ -80,26 +104,26 @@ function encodeNumber(value: number): string {
   return Number.isNaN(value) ? 'NaN' : value.toExponential().replace(/-(\d)$/, '-0$1')
 }
 
-function encodeNested(value: object, depth: number, was: unknown): string {
-  if (depth > MAX_DEPTH) throw new Refused(`more than ${MAX_DEPTH} levels, or an object that contains itself`)
-  if (Array.isArray(value)) return encodeArray(value, depth, was)
+function encodeNested(value: object, depth: number, was: unknown, write: WriteBigint): string {
+  if (depth > MAX_DEPTH) throw new Refused(`nests deeper than ${MAX_DEPTH} levels`, PLAIN_DATA)
+  if (Array.isArray(value)) return encodeArray(value, depth, was, write)
   const prototype: unknown = Object.getPrototypeOf(value)
   // A plain object: of this realm, of no prototype, or of another realm, whose Object.prototype ends the chain as well.
   const plain = prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
-  if (!plain && ArrayBuffer.isView(value)) throw new Refused(instanceName(value))
+  if (!plain && ArrayBuffer.isView(value)) throw new Refused('is ' + instanceName(value))
   const { toJSON } = value as { toJSON?: unknown }
-  if (typeof toJSON === 'function') return encode(toJSON.call(value, ''), depth + 1, was)
-  if (!plain) throw new Refused(instanceName(value))
-  return encodeObject(value as Readonly<Record<string, unknown>>, depth, was)
+  if (typeof toJSON === 'function') return encode(toJSON.call(value, ''), depth + 1, was, write)
+  if (!plain) throw new Refused('is ' + instanceName(value))
+  return encodeObject(value as Readonly<Record<string, unknown>>, depth, was, write)
 }
 
-function encodeArray(value: readonly unknown[], depth: number, was: unknown): string {
+function encodeArray(value: readonly unknown[], depth: number, was: unknown, write: WriteBigint): string {
   const before: readonly unknown[] = Array.isArray(was) ? was : []
   let text = ''
   let index = 0
   try {
     for (; index < value.length; index++) {
-      text += (index === 0 ? '[' : ',') + encode(value[index], depth + 1, before[index])
+      text += (index === 0 ? '[' : ',') + encode(value[index], depth + 1, before[index], write)
     }
   } catch (error) {
     if (error instanceof Refused) error.path.unshift(index)
@@ -108,14 +132,19 @@ function encodeArray(value: readonly unknown[], depth: number, was: unknown): st
   return text === '' ? '[]' : text + ']'
 }
 
-function encodeObject(value: Readonly<Record<string, unknown>>, depth: number, was: unknown): string {
+function encodeObject(
+  value: Readonly<Record<string, unknown>>,
+  depth: number,
+  was: unknown,
+  write: WriteBigint,
+): string {
   const before = was !== undefined && isRecord(was) ? was : undefined
   let text = ''
   let key = ''
   try {
     for (key of Object.keys(value)) {
       // What `before` inherits is never a Spelling, so that inherited names need no care.
-      text += (text === '' ? '{' : ',') + quoteString(key) + ':' + encode(value[key], depth + 1, before?.[key])
+      text += (text === '' ? '{' : ',') + quoteString(key) + ':' + encode(value[key], depth + 1, before?.[key], write)
     }
   } catch (error) {
     if (error instanceof Refused) error.path.unshift(key)
@@ -156,19 +185,47 @@ function instanceName(value: object): string {
   return 'an instance of ' + (typeof maker === 'function' && maker.name !== '' ? maker.name : 'a class')
 }
 
+const PLAIN_DATA = 'Store plain data: text, numbers, booleans, null, arrays and plain objects.'
+
+/** So many steps of a path are shown. */
+const SHOWN_STEPS = 6
+
+type Path = readonly (string | number)[]
+
 /** Thrown inside, on the way out of a value that cannot be written; collects where it stands. */
 class Refused extends Error {
   readonly path: (string | number)[] = []
   readonly what: string
-  constructor(what: string) {
+  readonly advice: string
+  constructor(what: string, advice = `JSON cannot hold that. ${PLAIN_DATA}`) {
     super(what)
     this.what = what
+    this.advice = advice
   }
 
-  sentence(): string {
-    const place = this.path.map(pathStep).join('').replace(/^\./, '')
-    return `${place === '' ? 'The value' : `The value at ${place}`} is ${this.what}: JSON cannot hold that. Store plain data: text, numbers, booleans, null, arrays and plain objects.`
+  sentence(root: unknown): string {
+    const circle = circleOn(this.path, root)
+    return `The value${placeOf(circle ?? this.path)} ${circle === undefined ? this.what : 'contains itself'}. ${this.advice}`
   }
+}
+
+function placeOf(path: Path): string {
+  const shown = path.slice(0, SHOWN_STEPS).map(pathStep).join('').replace(/^\./, '')
+  return shown === '' ? '' : ` at ${shown}${path.length > SHOWN_STEPS ? '...' : ''}`
+}
+
+/** How far along a path something is that was on it before; `undefined` where nothing is. */
+function circleOn(path: Path, root: unknown): Path | undefined {
+  const above = new Set<unknown>([root])
+  let value = root
+  for (const [index, step] of path.entries()) {
+    value = (value as Readonly<Record<string | number, unknown>>)[step]
+    // Behind a toJSON the path goes on in what that gave.
+    if (typeof value !== 'object' || value === null) return undefined
+    if (above.has(value)) return path.slice(0, index + 1)
+    above.add(value)
+  }
+  return undefined
 }
 
 function pathStep(step: string | number): string {

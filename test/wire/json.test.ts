@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SessionValueError } from '../../src/errors.js'
-import { encodeJson, isNested, joinObject, parseJson, splitObject } from '../../src/wire/json.js'
+import { encodeJson, encodeReadable, isNested, joinObject, parseJson, splitObject } from '../../src/wire/json.js'
 import { hasEscapedKey } from '../../src/wire/json-string.js'
 import { newestCases, readVectors } from '../vectors/runner.js'
 import { anyText, hostileKey, jsonValue, objectOf, sameValue } from './arbitraries.js'
@@ -297,7 +297,30 @@ test('64 levels are written, 65 and what contains itself are refused', () => {
   expect(() => encodeJson(nested(65))).toThrow(SessionValueError)
   const loop: Record<string, unknown> = {}
   loop['self'] = loop
-  expect(() => encodeJson(loop)).toThrow(/contains itself/)
+  expect(() => encodeJson(loop)).toThrow(/^The value at self contains itself\. /)
+  expect(() => encodeJson({ a: [{ b: loop }] })).toThrow(/^The value at a\[0\]\.b\.self contains itself\. /)
+})
+
+test('a path of many steps is shortened, of what nests too deep and of what contains itself after a while', () => {
+  const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) })
+  expect(() => encodeJson(deep(65))).toThrow(/^The value at a\.a\.a\.a\.a\.a\.\.\. nests deeper than 64 levels\. Store/)
+  const loop: Record<string, unknown> = {}
+  loop['a'] = { a: { a: { a: { a: { a: { a: { a: loop } } } } } } }
+  expect(() => encodeJson(loop)).toThrow(/^The value at a\.a\.a\.a\.a\.a\.\.\. contains itself\. /)
+})
+
+test('what is to be read again refuses the bigints that a number would round, and names the remedy', () => {
+  const largest = BigInt(Number.MAX_SAFE_INTEGER)
+  expect(encodeReadable({ n: [largest, -largest, 5n] })).toBe(`{"n":[${largest},-${largest},5]}`)
+  for (const n of [largest + 1n, -largest - 1n, 2n ** 70n]) {
+    expect(encodeJson(n)).toBe(String(n))
+    expect(() => encodeReadable({ n: [n] })).toThrow(
+      'The value at n[0] is a bigint past 2**53 - 1. It would be read as a rounded number. Store its text: String(value).',
+    )
+  }
+  expect(encodeReadable({ n: 2 ** 60, more: 1 }, '{"n":1152921504606846977}')).toBe(
+    '{"n":1152921504606846977,"more":1}',
+  )
 })
 
 test('objects without a prototype and of another realm are plain', async () => {
