@@ -1,4 +1,5 @@
 import { chain, isPromise } from '../core/maybe.js'
+import { isMissingTable, MIGRATE } from '../core/missing-tables.js'
 import type { ResolvedSettings } from '../core/settings.js'
 import type { MaybePromise } from '../core/types.js'
 import { type Database, type Dialect, insertNew, type Row, type Statement, type Value } from '../databases/database.js'
@@ -103,7 +104,7 @@ export class ModelBackend implements UserBackend {
   getAllPermissions(user: User): MaybePromise<ReadonlySet<string>> {
     // The number of somebody in another backend's list is nobody's here.
     if (!(user instanceof ModelUser)) return new Set()
-    return this.#ask(() => this.#permissions.of(user.id))
+    return this.#ask(() => this.#permissions.of(user.id), false)
   }
 
   /** The active user with this primary key. */
@@ -131,7 +132,11 @@ export class ModelBackend implements UserBackend {
    * ```
    */
   async createUser(username: string, password: string | null = null, fields: UserFields = {}): Promise<ModelUser> {
-    if (username === '') throw new ImproperlyConfigured('A user needs a username that is not empty.')
+    if (typeof username !== 'string' || username === '') {
+      throw new ImproperlyConfigured(
+        'createUser needs a username, a text that is not empty: createUser(username, password, { email }).',
+      )
+    }
     const name = username.normalize('NFKC')
     const encoded = await makePassword(password, this.#passwords)
     if (!(await this.#insert(name, encoded, fields))) throw new UsernameTaken()
@@ -189,11 +194,13 @@ export class ModelBackend implements UserBackend {
     return this.#statements[name] as Statement
   }
 
-  #ask<T>(run: () => MaybePromise<T>): MaybePromise<T> {
+  /** @param isOurs whether sojourn makes the table: those of permissions, and of another user model, are Django's to make */
+  #ask<T>(run: () => MaybePromise<T>, isOurs = this.#table === 'auth_user'): MaybePromise<T> {
     const failed = (cause: unknown): never => {
       // A driver that is missing is no table that is out of reach.
       if (cause instanceof SojournError) throw cause
-      throw new StoreUnavailable(`The user table '${this.#table}' cannot be reached.`, { cause })
+      const why = isOurs && isMissingTable(cause) ? `is not there. ${MIGRATE}` : 'cannot be reached.'
+      throw new StoreUnavailable(`The user table '${this.#table}' ${why}`, { cause })
     }
     try {
       const answer = run()

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { authenticate, type ModelUser } from '../../src/auth/index.js'
 import { authTables } from '../../src/auth/schema.js'
-import { StoreUnavailable, UsernameTaken } from '../../src/errors.js'
+import { ImproperlyConfigured, StoreUnavailable, UsernameTaken } from '../../src/errors.js'
 import { authSite, slowly, usersDatabase, visit } from './site.js'
 
 describe.each([
@@ -146,4 +146,27 @@ test('another user model has its own table, which may lack what is not needed', 
   const eve = (await users.getUser('7')) as ModelUser
   expect(eve).toMatchObject({ username: 'eve', email: '', isStaff: false, lastLogin: null })
   expect((await users.setPassword(eve, 'secret')).password).toMatch(/^pbkdf2_sha256\$/)
+})
+
+test('a user table that is not there is named, with what makes it, also for an open handle', async () => {
+  const { database, users } = authSite()
+  await database.execute('DROP TABLE auth_user')
+  await expect(users.createUser('ann', 'x')).rejects.toThrow(
+    /^The user table 'auth_user' is not there\. .* run 'sojourn migrate', or `await site\.migrate\(\)`/,
+  )
+})
+
+test('tables of permissions, which Django makes, are not told to be made by sojourn', async () => {
+  const { users } = authSite()
+  const user = await users.createUser('ann', 'x')
+  await expect((async () => users.getAllPermissions(user))()).rejects.toThrow(/cannot be reached\.$/)
+})
+
+test.each([undefined, null, 5, ''])('createUser(%j) is told what a user needs', async (username) => {
+  const { users } = authSite()
+  await expect(users.createUser(username as never)).rejects.toThrow(
+    new ImproperlyConfigured(
+      'createUser needs a username, a text that is not empty: createUser(username, password, { email }).',
+    ),
+  )
 })
