@@ -13,7 +13,7 @@ import { Sessions } from './sessions.js'
 import type { ResolvedSettings } from './settings.js'
 import { Store } from './store.js'
 import type { Cutoffs, MaybePromise, SessionEngine, SiteEvents } from './types.js'
-import { untilReady } from './until-ready.js'
+import { NOBODY_THERE, refusal, untilReady } from './until-ready.js'
 
 type Listener<E extends keyof SiteEvents> = (event: SiteEvents[E]) => void
 
@@ -149,7 +149,11 @@ export class Site<T extends object = SessionData> {
    * await site.ready()
    * ```
    */
-  async ready({ timeout = 10 }: { readonly timeout?: number } = {}): Promise<void> {
+  async ready(options: { readonly timeout?: number } = {}): Promise<void> {
+    if (typeof options !== 'object' || options === null) {
+      throw new ImproperlyConfigured('ready takes an object: `await site.ready({ timeout: 2 })`, in seconds.')
+    }
+    const { timeout = 10 } = options
     try {
       const key = this.store.newKey()
       const ask = async (): Promise<void> => {
@@ -167,7 +171,11 @@ export class Site<T extends object = SessionData> {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const { cause } = error
-      const why = isMissingTable(cause) ? `is not ready. ${MIGRATE}` : `did not answer within ${timeout} s.`
+      const refused = refusal(cause)
+      const silence = refused === undefined ? '' : ` (${refused}). ${NOBODY_THERE}`
+      const why = isMissingTable(cause)
+        ? `is not ready. ${MIGRATE}`
+        : `did not answer within ${timeout} s${silence || '.'}`
       throw new StoreUnavailable(`The session store '${this.engine.name}' ${why}`, { cause })
     }
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { memoryEngine } from '../../src/engines/memory.js'
-import { StoreUnavailable } from '../../src/errors.js'
+import { ImproperlyConfigured, StoreUnavailable } from '../../src/errors.js'
 import { watched } from '../../src/testing/watched-engine.js'
 import { bareSite, sqliteEngine } from '../support/sites.js'
 
@@ -19,6 +19,24 @@ test('or says why not, after its time', async () => {
   const engine = watched(memoryEngine(), { fail: ['exists'] })
   await expect(bareSite({ engine }).ready({ timeout: 0.2 })).rejects.toBeInstanceOf(StoreUnavailable)
   expect(engine.count('exists')).toBeGreaterThan(1)
+})
+
+test('a store whose port refuses is told so, with what to look at', async () => {
+  const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1 as tiger'), { code: 'ECONNREFUSED' })
+  const engine = watched(memoryEngine(), { delay: 0 })
+  engine.delay = () => {
+    throw new Error('no connection', { cause })
+  }
+  const failed = bareSite({ engine }).ready({ timeout: 0 })
+  await expect(failed).rejects.toThrow(
+    /did not answer within 0 s \(connect ECONNREFUSED 127\.0\.0\.1:1\)\. Nothing answers there: is the server up, and are host and port right\?$/,
+  )
+})
+
+test('a time that is no option is an error that names the option', async () => {
+  await expect(bareSite().ready(2 as never)).rejects.toThrow(
+    new ImproperlyConfigured('ready takes an object: `await site.ready({ timeout: 2 })`, in seconds.'),
+  )
 })
 
 describe('tables that are not there are named, with what makes them', () => {
