@@ -256,8 +256,10 @@ export class BodyNotParsed extends SojournError {
 /** The Host header names a host that `allowedHosts` does not. Django's `DisallowedHost`, a 400. */
 export class DisallowedHost extends SojournError {
   override readonly status = 400
-  constructor() {
-    super('disallowed_host', 'The Host header names a host that is not in allowedHosts.')
+  /** @param host as the request has it, for the message */
+  constructor(host?: string) {
+    const named = host === undefined || !/^[a-z0-9.:[\]-]{1,100}$/i.test(host) ? '' : ` '${host}'`
+    super('disallowed_host', `The Host header names a host${named} that is not in allowedHosts.`)
   }
 }
 

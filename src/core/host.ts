@@ -25,13 +25,13 @@ export function isSecure(head: RequestHead, settings: HostSettings): boolean {
 export function getHost(head: RequestHead, settings: HostSettings): string {
   const host = rawHost(head, settings)
   const parsed = HOST.exec(host.toLowerCase())
-  if (parsed === null) throw new DisallowedHost()
+  if (parsed === null) throw new DisallowedHost(host)
   const domain = (parsed[1] as string).replace(/\.$/, '')
   // A lone dot, which no host is called.
-  if (domain === '') throw new DisallowedHost()
+  if (domain === '') throw new DisallowedHost(host)
   const { allowedHosts } = settings
   if (allowedHosts.length > 0 && !allowedHosts.some((pattern) => pattern === '*' || isSameDomain(domain, pattern))) {
-    throw new DisallowedHost()
+    throw new DisallowedHost(host)
   }
   return host
 }

@@ -15,6 +15,12 @@ export function refuseConflicts(settings: ResolvedSettings, spell: Speller): voi
       `${spell('sessionCookiePartitioned')} needs ${spell('sessionCookieSecure')} to be 'auto' or true: browsers drop a Partitioned cookie that is not Secure.`,
     )
   }
+  for (const which of ['session', 'csrf'] as const) {
+    if (settings[`${which}CookieSamesite`] !== 'None' || settings[`${which}CookieSecure`] !== false) continue
+    refuse(
+      `${spell(`${which}CookieSamesite`)} 'None' needs ${spell(`${which}CookieSecure`)} to be 'auto' or true: browsers drop such a cookie that is not Secure.`,
+    )
+  }
   const { sessionCookieName, csrfCookieName, sessionTouchAfter, sessionCookieAge } = settings
   if (sessionCookieName === csrfCookieName) {
     refuse(

@@ -1,5 +1,5 @@
 import { findScope, type Scope, scopeOf } from '../core/scope.js'
-import { MessageFailure } from '../errors.js'
+import { MessageFailure, SessionValueError } from '../errors.js'
 import { LEVELS, type Message, type SafeText } from './message.js'
 import type { MessagesPart } from './part.js'
 
@@ -26,6 +26,8 @@ function at(level: number): Say {
 
 function add(request: object, level: number, text: string | SafeText, options: MessageOptions = {}): void {
   const { extraTags = '', failSilently = false } = options
+  if (text === undefined || text === null)
+    throw new SessionValueError('A message needs a text: messages.success(request, text).')
   const scope = failSilently ? findScope(request) : scopeOf(request)
   const part = scope && partOf(scope)
   if (part) part.listOf(scope).add(level, text, extraTags)

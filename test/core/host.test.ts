@@ -73,3 +73,15 @@ test.each([
 test('an empty pattern is no domain', () => {
   expect([isSameDomain('', ''), isSameDomain('a', ''), isSameDomain('a', 'A')]).toEqual([false, false, true])
 })
+
+test('a host that is refused is named, if it can be one', () => {
+  expect(new DisallowedHost('evil.example:80').message).toBe(
+    "The Host header names a host 'evil.example:80' that is not in allowedHosts.",
+  )
+  expect(() => getHost(requestHead({ host: 'evil.example' }), { ...PLAIN, allowedHosts: ['shop.example'] })).toThrow(
+    "'evil.example'",
+  )
+  for (const host of ['<b>', 'a\nb', 'a'.repeat(101)]) {
+    expect(new DisallowedHost(host).message).toBe('The Host header names a host that is not in allowedHosts.')
+  }
+})

@@ -469,6 +469,16 @@ test.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
     ['sessionCookiePartitioned'],
   ],
   [
+    'a session cookie for other sites that is not Secure',
+    { sessionCookieSamesite: 'None', SESSION_COOKIE_SECURE: false },
+    ["sessionCookieSamesite 'None' needs SESSION_COOKIE_SECURE", 'browsers drop'],
+  ],
+  [
+    'a CSRF cookie for other sites that is not Secure',
+    { csrfCookieSamesite: 'None', csrfCookieSecure: false },
+    ["csrfCookieSamesite 'None' needs csrfCookieSecure", 'browsers drop'],
+  ],
+  [
     'one name for two cookies',
     { sessionCookieName: 'same', CSRF_COOKIE_NAME: 'same' },
     ['sessionCookieName and CSRF_COOKIE_NAME'],
@@ -514,7 +524,7 @@ test.each<Readonly<Record<string, unknown>>>([
     sessionCookieDomain: '.example.com',
   },
   { sessionCookieSamesite: 'None' },
-  { sessionCookieSamesite: 'None', sessionCookieSecure: false },
+  { sessionCookieSamesite: 'None', sessionCookieSecure: true },
   { sessionCookiePartitioned: true },
   { sessionEngine: 'memory', databases: {} },
   { sessionEngine: 'signed_cookies', sessionUserIndex: true },

@@ -89,6 +89,8 @@ describe('a message', () => {
     ['an object that a visitor sent as JSON', { safe: '<script>', html: '<script>' }],
     ['a list that a query parser made', ['<script>']],
     ['a number', 7],
+    ['nothing, where the text was forgotten', undefined],
+    ['null', null],
   ])('cannot be %s', async (_, text) => {
     const visitor = new Visitor(messagesSite())
     await visitor.visit((request) => {
