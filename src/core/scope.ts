@@ -394,11 +394,12 @@ function whatElse(given: unknown): string | undefined {
   if (typeof given !== 'object') return `a ${typeof given === 'string' ? 'text' : typeof given}`
   if (isSession(given)) return 'a session'
   if ('username' in given && !('headers' in given)) return 'a user'
-  return isPlainObject(given) && !REQUEST_KEYS.some((key) => key in given) ? OPTIONS : undefined
+  const names = isPlainObject(given) ? Object.keys(given) : []
+  return names.length > 0 && !names.some((name) => REQUEST_KEYS.includes(name)) ? OPTIONS : undefined
 }
 
 /** One of these has whatever a framework, or a test, calls a request. */
-const REQUEST_KEYS = ['headers', 'method', 'url', 'req', 'raw', 'request', 'node', 'socket'] as const
+const REQUEST_KEYS: readonly string[] = ['headers', 'method', 'url', 'req', 'raw', 'request', 'node', 'socket']
 
 /** A scope is on the request itself, or on the raw request that a framework's context wraps. */
 export function findScope(request: object): Scope | undefined {
