@@ -1,4 +1,5 @@
 import { isMissingTable, MIGRATE } from '../core/missing-tables.js'
+import { NOBODY_THERE } from '../core/until-ready.js'
 import { SojournError } from '../errors.js'
 
 const CAUSES = 4
@@ -12,7 +13,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|ENOENT|no connection to|not connected|no answer|timeout|timed out|out of reach/i,
-    'Nothing answers there: is the server up, and are host and port right?',
+    NOBODY_THERE,
   ],
 ]
 

@@ -234,7 +234,10 @@ function open(path: string): SqliteHandle {
   try {
     return new File(path)
   } catch (cause) {
-    throw new ImproperlyConfigured('The SQLite database of the databases setting cannot be opened.', { cause })
+    throw new ImproperlyConfigured(
+      'The SQLite database of the databases setting cannot be opened: is its folder there, and may this process write into it?',
+      { cause },
+    )
   }
 }
 
