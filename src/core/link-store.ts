@@ -22,6 +22,11 @@ export interface LinkStore {
   put(name: string, value: string, expires: number): MaybePromise<void>
   /** Keeps a record whose name nobody has; false where one is there. Of all who do so at once one gets true. */
   add(name: string, value: string, expires: number): MaybePromise<boolean>
+  /**
+   * Keeps a record in the place of one that says `expected`; false where it says something else, or none is there any more. Of all who replace
+   * the same at once one gets true.
+   */
+  replace(name: string, value: string, expires: number, expected: string): MaybePromise<boolean>
   /** What a record says; `null` where there is none, or it is past its end. */
   get(name: string): MaybePromise<string | null>
   /** Reads a record and deletes it. Of all who do so at once one gets it, and the others `null`. */

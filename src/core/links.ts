@@ -1,4 +1,5 @@
-import { ImproperlyConfigured } from '../errors.js'
+import { ImproperlyConfigured, StoreUnavailable } from '../errors.js'
+import { StoreAnswered } from './answer.js'
 import type { GroupOf, Membership } from './link-mark.js'
 import type { LinkStore } from './link-store.js'
 import { chain, inOrder } from './maybe.js'
@@ -20,6 +21,9 @@ export interface Linked {
 
 /** Before a group's sessions are looked up it is marked as over: whoever joins meanwhile sees that. */
 const tomb = (group: string): string => `tomb.${group}`
+
+/** How often a mark is made that others change meanwhile. Each of them makes it later, until it needs no more. */
+const TRIES = 100
 
 /** Puts a session into its groups. */
 export function join(
@@ -84,12 +88,22 @@ export function end({ links, groupOf }: Linked, who: EndOf, clock: Clock, until:
   )
 }
 
-/** Of two marks the later moment counts, and the later end, whichever was made first. */
-function markLater(links: LinkStore, name: string, mark: Mark): MaybePromise<void> {
+/**
+ * Of two marks the later moment counts, and the later end, whichever was made first: a mark is replaced only by whoever has seen it, who else
+ * looks again. Throws `StoreUnavailable` where others are always faster.
+ */
+function markLater(links: LinkStore, name: string, mark: Mark, tries = 1): MaybePromise<void> {
+  if (tries > TRIES) {
+    const message = 'The mark of a logout is changed by others all the time.'
+    throw new StoreUnavailable(message, { cause: new StoreAnswered(message) })
+  }
   return chain(links.get(name), (text) => {
     const known = text === null ? mark : markIn(text)
     const later = { moment: Math.max(mark.moment, known.moment), until: Math.max(mark.until, known.until) }
-    return textOf(later) === text ? undefined : links.put(name, textOf(later), later.until)
+    const said = textOf(later)
+    if (said === text) return
+    const written = text === null ? links.add(name, said, later.until) : links.replace(name, said, later.until, text)
+    return chain(written, (isMine) => (isMine ? undefined : markLater(links, name, mark, tries + 1)))
   })
 }
 

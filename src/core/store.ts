@@ -231,6 +231,7 @@ export class Store {
     return {
       put: (name, value, expires) => ask(() => links.put(name, value, expires)),
       add: (name, value, expires) => ask(() => links.add(name, value, expires)),
+      replace: (name, value, expires, expected) => ask(() => links.replace(name, value, expires, expected)),
       get: (name) => ask(() => links.get(name)),
       take: (name) => ask(() => links.take(name)),
       join: (group, member, expires) => ask(() => links.join(group, member, expires)),

@@ -1,15 +1,22 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { sojourn } from 'sojourn'
+import { StoreUnavailable, sojourn } from 'sojourn'
+import { memoryEngine } from 'sojourn/engines/memory'
 import { testClock } from 'sojourn/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { fromKeyv } from '../../src/caches/keyv.js'
 import type { LinkStore, Member } from '../../src/core/link-store.js'
+import { end } from '../../src/core/links.js'
 import type { Site } from '../../src/core/site.js'
+import { CacheLinks } from '../../src/engines/links/in-cache.js'
 import { FileLinks } from '../../src/engines/links/in-folder.js'
+import { groupOf } from '../../src/wire/link-names.js'
 import { SmallDisk } from '../faults/small-disk.js'
 import { type EngineName, engineNames, engines, type RunningStore, siteSettings } from '../support/engines.js'
 import { missingServer } from '../support/servers/index.js'
@@ -102,6 +109,58 @@ for (const name of engineNames) {
       expect(await links.get(record)).toBe(`${added.indexOf(true)}`)
     })
 
+    test('a record is replaced only by whoever says what it says', async () => {
+      const record = fresh('tomb')
+      expect(await links.replace(record, 'new', clock() + HOUR, 'old')).toBe(false)
+      expect(await links.get(record)).toBeNull()
+      await links.put(record, 'old é', clock() + HOUR)
+      for (const other of ['', 'OLD É', 'old é ', 'old']) {
+        expect(await others.replace(record, 'new', clock() + HOUR, other)).toBe(false)
+      }
+      expect(await others.replace(record, 'new', clock() + 2 * HOUR, 'old é')).toBe(true)
+      expect(await links.get(record)).toBe('new')
+      expect(await links.replace(record, 'last', clock() - 1, 'new')).toBe(true)
+      expect(await others.get(record)).toBeNull()
+      expect(await links.replace(record, 'again', clock() + HOUR, 'last')).toBe(false)
+      expect(await links.get(record)).toBeNull()
+    })
+
+    test(`of ${AT_ONCE} who replace a record at once one does, and it is kept`, async () => {
+      for (let round = 0; round < 5; round++) {
+        const record = fresh('tomb')
+        await links.put(record, 'old', clock() + HOUR)
+        const replaced = await Promise.all(
+          Array.from({ length: AT_ONCE }, (_, n) =>
+            (n % 2 === 0 ? links : others).replace(record, `${n}`, clock() + HOUR, 'old'),
+          ),
+        )
+        expect(replaced.filter(Boolean)).toHaveLength(1)
+        expect(await links.get(record)).toBe(`${replaced.indexOf(true)}`)
+      }
+    })
+
+    test(`of ${AT_ONCE} who end the sessions of one user at once the latest counts, and the longest memory of it`, async () => {
+      for (let round = 0; round < 5; round++) {
+        const sub = fresh('ann')
+        const ends = Array.from({ length: AT_ONCE }, (_, n) => ({
+          before: 1000 + ((n * 7 + round) % AT_ONCE),
+          until: clock() + HOUR + ((n * 11 + round) % AT_ONCE),
+        }))
+        await Promise.all(
+          ends.map(({ before, until }, n) =>
+            end(
+              { links: n % 2 === 0 ? links : others, groupOf },
+              { iss: 'https://id', clientId: 'shop', sub, before },
+              clock,
+              until,
+            ),
+          ),
+        )
+        const mark = await links.get(`tomb.${groupOf('sub', 'https://id', 'shop', sub)}`)
+        expect(mark).toBe(`${1000 + AT_ONCE - 1} ${clock() + HOUR + AT_ONCE - 1}`)
+      }
+    })
+
     test('sessions join a group and leave it, whatever others do at once', async () => {
       const group = fresh('gid')
       expect(await links.members(group)).toEqual([])
@@ -189,6 +248,34 @@ describe('in a folder', () => {
     expect(files()).not.toEqual(expect.arrayContaining(['.left']))
   })
 
+  test('two processes that count 300 times each in one record lose nothing', async () => {
+    const { links } = site.store
+    await links.put('n', '0', Date.now() + HOUR)
+    const counter = fileURLToPath(new URL('link-counter.ts', import.meta.url))
+    const counting = [1, 2].map(async () => {
+      const child = spawn(process.execPath, ['--import', 'tsx', counter, folder, 'n', '300'], { stdio: 'inherit' })
+      return (await once(child, 'close'))[0] as number
+    })
+    expect(await Promise.all(counting)).toEqual([0, 0])
+    expect(await links.get('n')).toBe('600')
+    expect(files().filter((name) => name.startsWith('.'))).toEqual([])
+  }, 60_000)
+
+  test('a record can be replaced whose lock was left by a process that ended, and a sweep takes what else was left', async () => {
+    const { links } = site.store
+    await links.put('n', '0', clock() + HOUR)
+    const hidden = join(folder, '.sessionid_links')
+    for (const name of ['.n_lock', '.other_lock']) {
+      mkdirSync(join(hidden, name))
+      writeFileSync(join(hidden, name, 'token'), '1')
+      utimesSync(join(hidden, name), clock() / 1000, clock() / 1000 - 2 * 3600)
+    }
+    expect(await links.replace('n', '1', clock() + HOUR, '0')).toBe(true)
+    expect(await links.get('n')).toBe('1')
+    await site.sessions.clearExpired()
+    expect(files().filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
   test('who joins a group whose folder is taken away at that moment is in it all the same', async () => {
     const { links } = site.store
     await links.join('gid.a', member(0), clock() + HOUR)
@@ -217,6 +304,45 @@ describe('in a folder', () => {
     expect(() => full.put('tk.a', 'x'.repeat(10_000), clock() + HOUR)).toThrow(/ENOSPC/)
     expect(readdirSync(join(disk.folder, '.sessionid_links')).sort()).toEqual(['groups', 'records'])
   })
+})
+
+test('in a store that cannot compare, who is overwritten by another process at that moment writes again', async () => {
+  const clock = testClock()
+  const values = new Map<string, string>()
+  let meanwhile: (() => void) | null = null
+  const there = {
+    get: async (key: string) => values.get(key),
+    set: async (key: string, value: string) => {
+      values.set(key, value)
+      meanwhile?.()
+    },
+    delete: async (key: string) => values.delete(key),
+  }
+  const links = new CacheLinks(fromKeyv(there, { clock }), '', clock)
+  const endBefore = (before: number) =>
+    end({ links, groupOf }, { iss: 'https://id', clientId: 'shop', sub: 'ann', before }, clock, clock() + HOUR)
+  const mark = async () => (await links.get(`tomb.${groupOf('sub', 'https://id', 'shop', 'ann')}`))?.split(' ')[0]
+  for (const [before, other] of [
+    [20, 10],
+    [40, 30],
+  ]) {
+    meanwhile = () => {
+      meanwhile = null
+      for (const [key, value] of values) values.set(key, value.replace(/:.*/, `:${btoa(`${other} ${clock()}`)}`))
+    }
+    await endBefore(before as number)
+    expect(await mark()).toBe(String(before))
+  }
+})
+
+test('a mark that others change all the time is a failure, and no end that nobody knows of', async () => {
+  const clock = testClock()
+  const { links } = bareSite({ engine: memoryEngine({ clock }), clock }).store
+  const busy: LinkStore = Object.assign(Object.create(links) as LinkStore, { ...links, replace: () => false })
+  const ending = (moment: number) =>
+    Promise.resolve().then(() => end({ links: busy, groupOf }, { group: 'a' }, () => moment, moment + HOUR))
+  await ending(clock())
+  await expect(ending(clock() + 1)).rejects.toThrow(StoreUnavailable)
 })
 
 test('a database from before there were these tables has its expired sessions cleared all the same', async () => {

@@ -26,7 +26,21 @@ export class CacheLinks implements LinkStore {
 
   add(name: string, value: string, expires: number): MaybePromise<boolean> {
     const added = this.#cache.add(this.#record(name), new TextEncoder().encode(value), expires)
-    return chain(added, (outcome) => outcome !== 'conflict')
+    return chain(added, (outcome) => outcome !== 'conflict' && this.#isKept(name, value))
+  }
+
+  replace(name: string, value: string, expires: number, expected: string): MaybePromise<boolean> {
+    const key = this.#record(name)
+    return chain(this.#cache.get(key), (cached) => {
+      if (cached === null || new TextDecoder().decode(cached.value) !== expected) return false
+      const replaced = this.#cache.replace(key, new TextEncoder().encode(value), expires, cached.version)
+      return chain(replaced, (outcome) => typeof outcome === 'object' && this.#isKept(name, value))
+    })
+  }
+
+  /** A cache that cannot compare may have kept what another process wrote at the same moment. */
+  #isKept(name: string, value: string): MaybePromise<boolean> {
+    return this.#cache.consistency === 'compare-and-set' || chain(this.get(name), (kept) => kept === value)
   }
 
   get(name: string): MaybePromise<string | null> {

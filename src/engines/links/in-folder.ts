@@ -13,10 +13,10 @@ import {
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Joined, LinkStore, Member } from '../../core/link-store.js'
-import type { Clock, Sweep } from '../../core/types.js'
-import { randomString } from '../../wire/crypto.js'
+import type { Clock, MaybePromise, Sweep } from '../../core/types.js'
+import { finishing } from '../file/calls.js'
+import { Claim, newToken } from '../file/lock.js'
 
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 /** What has not got its name after so many milliseconds is left of a process that ended. */
 const BEING_WRITTEN = 3_600_000
 /** How often one joins a group whose folder a sweep takes away at just that moment. */
@@ -64,6 +64,32 @@ export class FileLinks implements LinkStore {
       throw error
     } finally {
       rmSync(mine, { force: true })
+    }
+  }
+
+  /** Under a lock, as sessions are. Who is taken for dead and loses it has replaced nothing. */
+  replace(name: string, value: string, expires: number, expected: string): MaybePromise<boolean> {
+    const path = this.#record(name)
+    const isThere = (): boolean => this.#read(path) === expected
+    if (!isThere()) return false
+    const claim = new Claim(this.#private(`${name}_lock`), (token) => this.#private(token))
+    const step = (): boolean => isThere() && this.#moved(claim.inside, path)
+    return finishing(
+      () => {
+        this.#write(claim.prepared, value, expires)
+        return claim.during(step)
+      },
+      () => claim.drop(),
+    )
+  }
+
+  #moved(from: string, to: string): boolean {
+    try {
+      renameSync(from, to)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false
+      throw error
     }
   }
 
@@ -124,7 +150,7 @@ export class FileLinks implements LinkStore {
         while (cleared < limit) {
           const { done, value } = await ended.next()
           if (done) break
-          rmSync(value, { force: true })
+          rmSync(value, { recursive: true, force: true })
           cleared++
         }
         return cleared
@@ -146,13 +172,17 @@ export class FileLinks implements LinkStore {
   #written(value: string, expires: number): string {
     const temporary = this.#temporary()
     try {
-      writeFileSync(temporary, value, { mode: 0o600 })
-      utimesSync(temporary, new Date(), new Date(Math.ceil(expires)))
+      this.#write(temporary, value, expires)
       return temporary
     } catch (error) {
       rmSync(temporary, { force: true })
       throw error
     }
+  }
+
+  #write(path: string, value: string, expires: number): void {
+    writeFileSync(path, value, { mode: 0o600 })
+    utimesSync(path, new Date(), new Date(Math.ceil(expires)))
   }
 
   #read(path: string): string | null {
@@ -170,7 +200,11 @@ export class FileLinks implements LinkStore {
 
   #temporary(): string {
     mkdirSync(this.#records(), { recursive: true, mode: 0o700 })
-    return join(this.#folder, `.${randomString(16, ALPHABET)}`)
+    return this.#private(newToken())
+  }
+
+  #private(name: string): string {
+    return join(this.#folder, `.${name}`)
   }
 
   #records(): string {
@@ -206,12 +240,12 @@ function endOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
-/** The files of a folder that ended before a moment. */
+/** The files of a folder that ended before a moment, and what was only being written, which locks are too. */
 function* endedIn(folder: string, moment: number): Generator<string> {
   for (const name of namesIn(folder)) {
     const path = join(folder, name)
     const found = statSync(path, { throwIfNoEntry: false })
-    if (found?.isFile() && found.mtimeMs <= moment) yield path
+    if (found !== undefined && (name.startsWith('.') || found.isFile()) && found.mtimeMs <= moment) yield path
   }
 }
 

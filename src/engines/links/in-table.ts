@@ -6,13 +6,15 @@ import { DbSweep } from '../db-sweep.js'
 import { orUpdate } from '../user-index/tables.js'
 import { oneAfterTheOther } from './sweeps.js'
 
-type Operation = 'put' | 'add' | 'expire' | 'get' | 'delete' | 'join' | 'leave' | 'members'
+type Operation = 'put' | 'add' | 'replace' | 'expire' | 'get' | 'delete' | 'join' | 'leave' | 'members'
 
 const TABLES = ['sojourn_record', 'sojourn_member'] as const
 
 const statementsFor = (dialect: Dialect): Readonly<Record<Operation, string>> => ({
   put: `INSERT INTO sojourn_record (name, value, expires) VALUES (?1, ?2, ?3) ${orUpdate(dialect, 'name', ['value', 'expires'])}`,
   add: insertNew(dialect, 'sojourn_record (name, value, expires)', '(?1, ?2, ?3)'),
+  // MySQL's own collations take letters of either case for the same.
+  replace: `UPDATE sojourn_record SET value = ?1, expires = ?2 WHERE name = ?3 AND value = ${dialect === 'mysql' ? 'CAST(?4 AS BINARY)' : '?4'} AND expires > ?5`,
   get: 'SELECT value FROM sojourn_record WHERE name = ?1 AND expires > ?2',
   expire: 'DELETE FROM sojourn_record WHERE name = ?1 AND expires <= ?2',
   delete: 'DELETE FROM sojourn_record WHERE name = ?1',
@@ -46,6 +48,11 @@ export class DbLinks implements LinkStore {
       // What is past its end gives way; of those who take it away one goes on.
       return chain(this.#statement('expire').run(name, this.#clock()), (rows) => (rows === 1 ? insert() : false))
     })
+  }
+
+  replace(name: string, value: string, expires: number, expected: string): MaybePromise<boolean> {
+    const replaced = this.#statement('replace').run(value, Math.ceil(expires), name, expected, this.#clock())
+    return chain(replaced, (rows) => rows === 1)
   }
 
   get(name: string): MaybePromise<string | null> {
