@@ -9,6 +9,8 @@ import { userOf } from './user-mark.js'
 export const LINK_KEY = '_sso'
 /** So much of a key tells it from the one before, and leaves enough that nobody knows. */
 const KEY_CHARACTERS = 6
+/** How keys begin that groups have for sessions in cookies. No key of a store has a dot in it. */
+const IN_A_COOKIE = '-.'
 
 export interface Link {
   /** The login group: of one login on several sites. */
@@ -62,6 +64,8 @@ export function membershipsOf(cells: Cells, groupOf: GroupOf): readonly Membersh
 /** What the groups of a session are to be told, and the data with the mark that they know it. */
 export interface Relinked {
   readonly cells: Cells
+  /** Under which key they know it then. */
+  readonly key: string
   /** Until when they know it then, in milliseconds since 1970. */
   readonly until: number
 }
@@ -74,10 +78,40 @@ export interface Relinked {
  */
 export function relinked(cells: Cells, key: string, expires: number, now: number): Relinked | null {
   const link = linkOf(cells)
-  if (link === null || (isKnownAs(link, key) && (link.e ?? 0) * 1000 >= expires)) return null
-  const until = Math.ceil((2 * expires - now) / 1000)
-  const marked = { ...link, k: key.slice(0, KEY_CHARACTERS), e: until }
-  return { cells: new Map(cells).set(LINK_KEY, JSON.stringify(marked)), until: until * 1000 }
+  if (link === null || (isKnownAs(link, key) && knownUntil(link, 0) >= expires)) return null
+  const e = twice(expires, now)
+  return { cells: marked(cells, { ...link, k: key.slice(0, KEY_CHARACTERS), e }), key, until: e * 1000 }
+}
+
+/**
+ * The same of a session in a cookie: nobody can delete it, and how long it may live is all that its groups have to know. It has no key, so they
+ * know it by its login and this end, which nothing moves: a copy of the cookie may last for as long, whatever becomes of the other.
+ */
+export function relinkedInCookie(cells: Cells, expires: number, now: number): Relinked | null {
+  const link = linkOf(cells)
+  if (link === null || knownUntil(link, 0) >= expires) return null
+  const e = twice(expires, now)
+  const key = `${IN_A_COOKIE}${Math.floor(link.a).toString(36)}.${e.toString(36)}`
+  return { cells: marked(cells, { ...link, e }), key, until: e * 1000 }
+}
+
+/** Whether a group knows by this key that there is a session in a cookie. */
+export function isInCookie(key: string): boolean {
+  return key.startsWith(IN_A_COOKIE)
+}
+
+/** Until when the groups of a session know it, in milliseconds since 1970; `otherwise` where it does not say. */
+export function knownUntil({ e }: Link, otherwise: number): number {
+  return e === undefined ? otherwise : e * 1000
+}
+
+/** In seconds since 1970. */
+function twice(expires: number, now: number): number {
+  return Math.ceil((2 * expires - now) / 1000)
+}
+
+function marked(cells: Cells, link: Link): Cells {
+  return new Map(cells).set(LINK_KEY, JSON.stringify(link))
 }
 
 /** Whether the groups of a session know it under this key. */

@@ -1,6 +1,6 @@
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js'
 import { StoreAnswered } from './answer.js'
-import type { GroupOf, Membership } from './link-mark.js'
+import { type GroupOf, isInCookie, type Membership } from './link-mark.js'
 import type { LinkStore } from './link-store.js'
 import { chain, inOrder } from './maybe.js'
 import type { Clock, MaybePromise } from './types.js'
@@ -83,7 +83,11 @@ export function end({ links, groupOf }: Linked, who: EndOf, clock: Clock, until:
       const over = members.filter(({ since }) => since <= moment || since > now)
       const last = Math.max(until, ...over.map(({ expires }) => expires))
       const kept = last > until ? markLater(links, name, { moment, until: last }) : undefined
-      return chain(kept, () => ({ group, keys: over.map(({ key }) => key) }))
+      const keys = over.map(({ key }) => key)
+      // In a cookie there is nothing to delete: the mark is known for as long as it could live.
+      const cookies = keys.filter(isInCookie)
+      const left = chain(kept, () => (cookies.length === 0 ? undefined : links.leave(group, cookies)))
+      return chain(left, () => ({ group, keys: keys.filter((key) => !isInCookie(key)) }))
     }),
   )
 }

@@ -1,5 +1,5 @@
 import { absoluteEnd, remainingMoment, withAbsoluteEnd } from './expiry.js'
-import { type Membership, membershipsOf, relinked } from './link-mark.js'
+import { knownUntil, linkOf, type Membership, membershipsOf, relinked, relinkedInCookie } from './link-mark.js'
 import { isAlive, join } from './links.js'
 import { chain, inOrder, orElse } from './maybe.js'
 import type { SessionState } from './session.js'
@@ -14,21 +14,20 @@ export interface Note {
   /** The session, with the marks of what is told. */
   readonly record: SessionRecord
   readonly entry: IndexEntry | null
-  readonly link: { readonly memberships: readonly Membership[]; readonly until: number } | null
+  readonly link: { readonly memberships: readonly Membership[]; readonly key: string; readonly until: number } | null
 }
 
 /** A record with the marks of what has to be told of it. */
 export function noted(state: SessionState, key: string, given: SessionRecord): Note {
   const { record, entry } = listed(state, key, given)
-  const link = state.store.engine.stateless ? null : relinked(record.cells, key, record.expires, state.store.clock())
+  const { engine, groupOf, clock } = state.store
+  const { expires } = record
+  const link = engine.stateless
+    ? relinkedInCookie(record.cells, expires, clock())
+    : relinked(record.cells, key, expires, clock())
   if (link === null) return { key, record, entry, link: null }
-  const { cells, until } = link
-  return {
-    key,
-    record: { cells, expires: record.expires },
-    entry,
-    link: { memberships: membershipsOf(cells, state.store.groupOf), until },
-  }
+  const { cells, ...told } = link
+  return { key, record: { cells, expires }, entry, link: { memberships: membershipsOf(cells, groupOf), ...told } }
 }
 
 /** A record with the mark of what the index of users' sessions has to be told of it. */
@@ -56,9 +55,9 @@ export function isToTell({ entry, link }: Note): boolean {
 }
 
 /** Before the session is stored: whoever ends all sessions of a user, or of a login, must know of every one that is alive. */
-export function tell(store: Store, { key, entry, link }: Note): MaybePromise<void> {
+export function tell(store: Store, { entry, link }: Note): MaybePromise<void> {
   const listing = entry === null ? undefined : chain(store.index.put(entry), () => undefined)
-  return chain(listing, () => (link === null ? undefined : join(store.links, link.memberships, key, link.until)))
+  return chain(listing, () => (link === null ? undefined : join(store.links, link.memberships, link.key, link.until)))
 }
 
 /**
@@ -82,10 +81,13 @@ export function isStillAlive(store: Store, { key, link }: Note): MaybePromise<bo
 
 /**
  * Whether a session that is in a cookie is of a login that was ended. Nobody could delete it; so it gets no later end, and dies before the mark
- * by which it is known does.
+ * by which it is known does: also on a site whose cookies last longer than those of the one that it was taken from.
  */
 export function isOverInCookie(store: Store, cells: Cells): MaybePromise<boolean> {
   if (!store.engine.stateless) return false
+  const link = linkOf(cells)
+  if (link === null) return false
+  if (knownUntil(link, Number.POSITIVE_INFINITY) <= store.clock()) return true
   const memberships = membershipsOf(cells, store.groupOf)
   return memberships.length > 0 && chain(isAlive(store.links, memberships), (alive) => !alive)
 }

@@ -1,16 +1,14 @@
 import { loginScope } from '../auth/login.js'
 import type { User } from '../auth/user.js'
 import * as commit from '../core/commit.js'
-import { type Link, linkOf } from '../core/link-mark.js'
+import { linkOf } from '../core/link-mark.js'
 import type { Scope } from '../core/scope.js'
 import type { SessionState } from '../core/session.js'
-import type { Site } from '../core/site.js'
 import { AUTH_TIME_KEY } from '../core/user-mark.js'
 import { linkSession } from '../sites/link.js'
 import { isSameLogin } from '../sites/same-login.js'
 import type { Transaction } from '../sites/transaction.js'
 import { randomToken } from '../wire/crypto.js'
-import { groupOf } from '../wire/link-names.js'
 import type { Claims, Ground } from './ground.js'
 import type { TokenResponse } from './openid-client.js'
 import type { Known } from './provider.js'
@@ -18,9 +16,6 @@ import type { Tokens } from './vault.js'
 
 /** Milliseconds for which pages of a tab that has just come back may still be under way. */
 const UNDER_WAY = 10_000
-
-/** In the place of a key, for a session that has none in the store. */
-const IN_A_COOKIE = '-'
 
 /** A login that the provider vouches for. */
 export interface Proof {
@@ -64,7 +59,6 @@ export async function enter(
   if (isEarlier && (await isSameLogin(scope, user, of))) say(scope.state)
   else await loginScope(scope, user, rules.backend, say)
   if (other !== undefined) await forget(ground, other)
-  await announce(site, of, end * 1000)
   const kept = rules.keepTokens === false ? {} : toKeep(tokens, site.settings.clock())
   await vault.put(login, { ...kept, id: tokens.id_token, until: end * 1000 })
 }
@@ -73,15 +67,6 @@ export async function enter(
 async function forget({ site, vault }: Ground, login: string): Promise<void> {
   await site.sessions.endSessions({ group: login })
   await vault.take(login)
-}
-
-/**
- * Of sessions in cookies the groups know nothing, and the front channel, where anybody may ask, ends only what it knows of: here, that there is
- * such a session.
- */
-async function announce({ engine, store }: Site, { i, c, s }: Omit<Link, 'a'>, until: number): Promise<void> {
-  if (!engine.stateless || i === undefined || c === undefined || s === undefined) return
-  await store.links.join(groupOf('sid', i, c, s), { key: IN_A_COOKIE, since: 0 }, until)
 }
 
 /** What of a provider's answer lets us ask others in the user's name. */

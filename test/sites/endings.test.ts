@@ -3,11 +3,13 @@ import { getUser, login, userBackend } from 'sojourn/auth'
 import { testClock } from 'sojourn/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AuthPart } from '../../src/auth/part.js'
+import type { Joined } from '../../src/core/link-store.js'
 import type { SettingsInput } from '../../src/core/settings.js'
 import type { Loaded, SessionEngine } from '../../src/core/types.js'
+import { groupOf } from '../../src/wire/link-names.js'
 import { visit } from '../auth/site.js'
 import { sqliteFile } from '../support/sqlite-file.js'
-import { type Browser, type Name, PASSWORD, type World, world } from './world.js'
+import { type Browser, type Name, PASSWORD, type World, type WorldOptions, world } from './world.js'
 
 /** When a login over several sites ends, and that it does. */
 const DAY = 86_400
@@ -16,9 +18,10 @@ let there: World
 let ann: Browser
 const clock = testClock()
 
-async function open(settings: SettingsInput = {}): Promise<void> {
+async function open(settings: SettingsInput = {}, own: WorldOptions['own'] = {}): Promise<void> {
   there = await world({
     settings: { databases: { default: file.url }, clock, ...settings },
+    own,
   })
   ann = there.browser()
 }
@@ -408,5 +411,134 @@ describe('with signed cookies', () => {
     expect(thief.at(page('shop')).cookies.get('sessionid')).toBeUndefined()
     expect((await thief.ask(page('shop', '/write'))).status).toBe(200)
     thief.close()
+  })
+})
+
+describe('signed cookies on sites where they last for different times', () => {
+  const cookies = { sessionEngine: 'signed_cookies', sessionUserIndex: true } as const
+  const shops = { ...cookies, sessionCookieAge: 30 * DAY, sessionSaveEveryRequest: true }
+
+  /** Who has a copy of a cookie is there with it, for a moment. */
+  async function whoHas(name: Name, cookie: string): Promise<string> {
+    const thief = there.browser()
+    thief.at(page(name)).cookies.set('sessionid', cookie)
+    const found = await who(name, thief)
+    thief.close()
+    return found
+  }
+
+  /** What the groups of a user know of sessions in cookies. */
+  async function known(): Promise<readonly Joined[]> {
+    const members = await there.on('hub').site.store.links.members(groupOf('user', String(there.user.id)))
+    return members.filter(({ key }) => key.startsWith('-'))
+  }
+
+  async function loginOf(name: Name): Promise<string> {
+    const session = there.on(name).site.sessions.open(String(cookieOf(name)))
+    await session.load()
+    return (session.get('_sso' as never) as { readonly g: string }).g
+  }
+
+  test.each<[string, SettingsInput, 'group' | 'user', number]>([
+    ['in cookies', cookies, 'group', 0],
+    ['in cookies', cookies, 'user', 0],
+    ['in the database', {}, 'group', 1],
+    ['in the database', {}, 'user', 1],
+  ])(
+    'a copy does not come back to life, however short those of the site that logs out are: %s, by %s',
+    async (_, hub, by, count) => {
+      await open({ sessionCookieAge: 3600 }, { hub, shop: shops })
+      await logIn()
+      await ann.visit(begin('shop'))
+      clock.turn(20 * DAY)
+      expect(await who('shop')).toBe('ann')
+      const copy = String(cookieOf('shop'))
+      const { sessions } = there.on('hub').site
+      await ann.login(await ann.visit(page('hub', '/login')))
+      const whom = by === 'group' ? { group: await loginOf('shop') } : { user: there.user.id }
+      // Nobody knows how many cookies there are, and the hub’s session is of another login by now.
+      expect(await sessions.endSessions(whom)).toBe(by === 'group' ? 0 : count)
+      if (by === 'user') expect(await known()).toEqual([])
+      for (const hours of [0, 1, 1, 1, 24, 28 * 24, 24]) {
+        clock.turn(hours * 3600)
+        await sessions.clearExpired()
+        expect([hours, await whoHas('shop', copy)]).toEqual([hours, 'nobody'])
+      }
+    },
+  )
+
+  test('the groups hear of a login, and of a cookie that is renewed no more than once in the time that it lasts', async () => {
+    await open({ sessionCookieAge: 3600 }, { hub: cookies, shop: shops })
+    await logIn()
+    await ann.visit(begin('shop'))
+    const first = (await known()).map(({ key }) => key)
+    for (let day = 0; day < 89; day++) {
+      clock.turn(DAY)
+      expect(await who('shop')).toBe('ann')
+      const ends = (await known()).map(({ expires }) => expires)
+      expect(Math.max(...ends)).toBeGreaterThanOrEqual(clock() + 30 * DAY * 1000)
+    }
+    const later = (await known()).filter(({ key }) => !first.includes(key))
+    expect(later.length).toBeLessThanOrEqual(2)
+  })
+
+  test('a copy that lasts longer than another of the same login is over for as long', async () => {
+    await open({}, { hub: { ...cookies, sessionCookieAge: 3600 }, shop: shops })
+    const renewed = async (cookie: string, days?: number): Promise<string> => {
+      const session = there.on('shop').site.sessions.open(cookie)
+      await session.load()
+      if (days !== undefined) session.setExpiry(days * DAY)
+      await session.save()
+      return String(session.sessionKey)
+    }
+    await logIn()
+    await ann.visit(begin('shop'))
+    const login = await loginOf('shop')
+    clock.turn(29 * DAY)
+    const copied = await renewed(String(cookieOf('shop')))
+    clock.turn(20 * DAY)
+    const long = await renewed(copied)
+    clock.turn(9 * DAY)
+    expect(await whoHas('shop', await renewed(copied, 3))).toBe('ann')
+    await there.on('hub').site.sessions.endSessions({ group: login })
+    clock.turn(20 * DAY)
+    await there.on('hub').site.sessions.clearExpired()
+    expect(await whoHas('shop', long)).toBe('nobody')
+  })
+
+  test('one that is taken to a site where they last longer is over when its own site would have it over', async () => {
+    await open({}, { hub: { ...cookies, sessionCookieAge: 3600 }, shop: shops })
+    await logIn()
+    await ann.visit(begin('shop'))
+    const copy = String(cookieOf('hub'))
+    expect(await whoHas('shop', copy)).toBe('ann')
+    clock.turn(2 * 3600 + 1)
+    expect(await whoHas('shop', copy)).toBe('nobody')
+    expect(await who('shop')).toBe('ann')
+  })
+
+  test('nothing is stored for whoever is nobody, and pages that only look ask the groups alone', async () => {
+    const { default: Database } = await import('better-sqlite3')
+    const asked: string[] = []
+    const handle = new Database(file.url.replace('sqlite:', ''), { verbose: (sql) => asked.push(String(sql)) })
+    await open({ ...cookies, databases: { default: handle } })
+    const about = (): readonly string[] => asked.splice(0).filter((sql) => sql.includes('sojourn_'))
+    about()
+    await ann.ask(page('shop', '/cart'))
+    await ann.ask(page('shop', '/cycle'))
+    expect(about()).toEqual([])
+    await logIn()
+    await ann.visit(begin('shop'))
+    expect(about().filter((sql) => /^INSERT.*sojourn_member/.test(sql)).length).toBeGreaterThan(0)
+    await ann.ask(page('shop', '/look'))
+    expect(about()).toEqual([])
+    expect(await who('shop')).toBe('ann')
+    // The mark of its login and that of its user, as before, and what is from before revokeUser.
+    expect(about().map((sql) => sql.replace(/ WHERE.*/, ''))).toEqual([
+      expect.stringMatching(/cutoff/),
+      'SELECT value FROM sojourn_record',
+      'SELECT value FROM sojourn_record',
+    ])
+    handle.close()
   })
 })

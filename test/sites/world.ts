@@ -34,13 +34,15 @@ export interface World extends AsyncDisposable {
 export interface WorldOptions {
   /** The settings of each site; those of all share a store. */
   readonly settings?: SettingsInput
+  /** What some sites have otherwise. */
+  readonly own?: Partial<Readonly<Record<Name, SettingsInput>>>
   readonly mode?: 'linked' | 'shared'
   readonly native?: NativeMember
   /** The hosts of the sites, without a port, and by HTTPS; `<name>.localhost` by HTTP unless given. */
   readonly hosts?: Readonly<Record<Name, string>>
 }
 
-export async function world({ settings = {}, mode, native, hosts }: WorldOptions = {}): Promise<World> {
+export async function world({ settings = {}, own = {}, mode, native, hosts }: WorldOptions = {}): Promise<World> {
   const handlers = new Map<string, Listener>()
   const served = await (hosts === undefined ? serve : serveSecurely)((request, response) => {
     const handler = handlers.get(String(request.headers.host))
@@ -57,6 +59,7 @@ export async function world({ settings = {}, mode, native, hosts }: WorldOptions
       pbkdf2Iterations: 10,
       loginUrl: name === 'hub' ? '/login' : '/sso/begin',
       ...settings,
+      ...own[name],
     })
     const { site } = sessions
     const sites = createSites({
