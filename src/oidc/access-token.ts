@@ -1,19 +1,19 @@
 import { getScopeUser } from '../auth/get-user.js'
-import { linkOf, membershipsOf } from '../core/link-mark.js'
+import { type Link, linkOf, membershipsOf } from '../core/link-mark.js'
 import { isAlive } from '../core/links.js'
 import type { Scope } from '../core/scope.js'
-import { recordOf } from '../wire/link-names.js'
 import { toKeep } from './enter.js'
 import { type Ground, reasonOf, tell } from './ground.js'
 import type { Known } from './provider.js'
+import { Renewal } from './renewal.js'
 import type { Tokens } from './vault.js'
 
 /** Milliseconds before its end at which a token counts as over: it still has to arrive. */
 const EARLY = 30_000
-/** Milliseconds that a renewal takes at most, that somebody who waits for one has patience, and after which they look again. */
-const RENEWAL = 60_000
+/** Milliseconds that somebody who waits for a renewal has patience, and after which they look again, at first and at last. */
 const PATIENCE = 15_000
-const LOOKS = 100
+const SOON = 100
+const LATER = 1000
 
 /**
  * The token of whoever is logged in, renewed where it is over; `null` without one. However many ask at once, on whatever machines, the
@@ -25,15 +25,16 @@ export async function accessToken(ground: Ground, scope: Scope): Promise<string 
   if (link?.g === undefined) return null
   if (!(await ground.provider.isOf(link))) return null
   const began = performance.now()
-  while (performance.now() - began < PATIENCE) {
+  const renewal = new Renewal(ground.site, link.g)
+  for (let pause = SOON; performance.now() - began < PATIENCE; pause = Math.min(1.5 * pause, LATER)) {
     const tokens = await ground.vault.get(link.g)
     if (tokens?.access === undefined) return null
     if (isGood(tokens, ground.site.settings.clock())) return tokens.access
     if (tokens.refresh === undefined) return null
     const known = await ground.provider.known()
-    const renewed = await renewedByOne(ground, scope, known, link.g, link.u)
+    const renewed = await renewedByOne(ground, scope, known, renewal, link as Named)
     if (renewed !== 'elsewhere') return renewed
-    await new Promise((resolve) => setTimeout(resolve, LOOKS))
+    await new Promise((resolve) => setTimeout(resolve, pause))
   }
   return null
 }
@@ -42,36 +43,34 @@ function isGood({ ends }: Tokens, now: number): boolean {
   return ends === undefined || ends - EARLY > now
 }
 
+/** Of which login, and whose it is at the provider. */
+type Named = Pick<Link, 'u'> & { readonly g: string }
+
 /** Asks the provider for another token, unless somebody is doing so (`'elsewhere'`). */
 async function renewedByOne(
   ground: Ground,
   scope: Scope,
   known: Known,
-  login: string,
-  sub: string | undefined,
+  renewal: Renewal,
+  link: Named,
 ): Promise<string | null | 'elsewhere'> {
-  const { site, vault } = ground
-  const { links } = site.store
-  const name = recordOf('renew', login)
-  if (!(await links.add(name, '1', Math.ceil(site.settings.clock()) + RENEWAL))) return 'elsewhere'
-  try {
-    const tokens = await vault.get(login)
+  if (!(await renewal.begin())) return 'elsewhere'
+  return renewal.during(async () => {
+    const tokens = await ground.vault.get(link.g)
     // Somebody was faster, between our look and our turn.
-    if (tokens === null || isGood(tokens, site.settings.clock())) return tokens?.access ?? null
-    return await renewed(ground, scope, known, login, sub, tokens)
-  } finally {
-    await links.take(name)
-  }
+    if (tokens === null || isGood(tokens, ground.site.settings.clock())) return tokens?.access ?? null
+    // A process that stood still on its way here may have been taken for dead.
+    return (await renewal.isMine()) ? renewed(ground, scope, known, link, tokens) : 'elsewhere'
+  })
 }
 
 async function renewed(
   { site, vault }: Ground,
   scope: Scope,
   { client, config }: Known,
-  login: string,
-  sub: string | undefined,
+  { g: login, u: sub }: Named,
   tokens: Tokens,
-): Promise<string | null> {
+): Promise<string | null | 'elsewhere'> {
   try {
     const answer = await client.refreshTokenGrant(config, tokens.refresh as string)
     const claims = answer.claims()
@@ -88,7 +87,10 @@ async function renewed(
     const reason = reasonOf(error)
     tell({ site }, scope, 'reject', reason)
     // What is over for the provider, or another's, is not asked for again; what merely failed may work the next time.
-    if (reason === 'invalid_grant' || reason === 'sub') await vault.put(login, { id: tokens.id, until: tokens.until })
+    if (reason !== 'invalid_grant' && reason !== 'sub') return null
+    // Whoever took our place meanwhile may have got what we did not.
+    if ((await vault.get(login))?.refresh !== tokens.refresh) return 'elsewhere'
+    await vault.put(login, { id: tokens.id, until: tokens.until })
     return null
   }
 }

@@ -30,7 +30,7 @@ export interface Script {
   answer(url: URL): URL
   token(answer: Said): Said
   /** Status and answer of the token endpoint for a refresh token. */
-  refresh(answer: Said): Said | null
+  refresh(answer: Said): Said | null | Promise<Said>
 }
 
 /** A login that the provider has let in. */

@@ -3,8 +3,11 @@ import { request } from 'node:http'
 import { userBackend } from 'sojourn/auth'
 import { memoryEngine } from 'sojourn/engines/memory'
 import { testClock, watched } from 'sojourn/testing'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { LinkStore } from '../../src/core/link-store.js'
+import { Renewal } from '../../src/oidc/renewal.js'
+import { Vault } from '../../src/oidc/vault.js'
+import { recordOf } from '../../src/wire/link-names.js'
 import { CLIENT_SECRET, EVENT, newKey, type Said, ScriptedProvider } from './scripted-provider.js'
 import { Browser, backchannel, type Options, type Shop, type World, world } from './world.js'
 
@@ -721,6 +724,119 @@ describe('T60 refresh', () => {
     }
     expect((await ann.ask(`${shop.origin}/access`)).text).toBe('access-2')
     expect([faster, provider.timesAsked('/token')]).toEqual(['access-2', before + 1])
+  })
+
+  describe('by one who may not be there any more', () => {
+    let login: string
+    let turn: string
+    let times: number
+
+    beforeEach(async () => {
+      await open(() => ({ keepTokens: 'encrypted' }))
+      await ann.logIn(shop)
+      const session = shop.site.sessions.open(String(ann.at(shop.origin).cookies.get('sessionid')))
+      await session.load()
+      login = (session.get('_sso' as never) as { readonly g: string }).g
+      turn = recordOf('renew', login)
+      times = asked()
+      clock.turn(280)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
+    })
+    afterEach(() => void vi.useRealTimers())
+
+    const links = (): LinkStore => shop.site.engine.links as LinkStore
+    const asked = (): number => provider.timesAsked('/token')
+    const access = (): Promise<string> => {
+      const browser = new Browser()
+      const cookie = ann.at(shop.origin).cookies.header()
+      const answer = browser.ask(`${shop.origin}/access`, { cookie })
+      return answer.then(({ text }) => text).finally(() => browser[Symbol.dispose]())
+    }
+    /** Lets seconds pass until something is there, and in each tenth of one the network bring what it brings in the time that a page takes. */
+    const pass = async (seconds: number, until: () => boolean = () => false): Promise<void> => {
+      for (let n = 0; n < seconds * 10 && !until(); n++) {
+        await vi.advanceTimersByTimeAsync(100)
+        for (let pages = 0; pages < 2; pages++) await ann.who(shop)
+      }
+    }
+    /** Passes until the answer is there; `null` where it is not within so many seconds. */
+    const within = async (seconds: number, answer: Promise<string>): Promise<string | null> => {
+      let got: string | null = null
+      void answer.then((text) => {
+        got = text
+      })
+      await pass(seconds, () => got !== null)
+      return got
+    }
+    /** Does something once, before the store is asked for the second time for the tokens. */
+    const meanwhile = (step: () => unknown): void => {
+      const store = links()
+      const get = store.get.bind(store)
+      let looks = 0
+      store.get = async (name) => {
+        if (name.startsWith('idt.') && ++looks === 2) await step()
+        return get(name)
+      }
+    }
+
+    test('a renewal that a process died in is taken over while its visitors wait, and by one of them', async () => {
+      await links().add(turn, 'a process that died', clock() + 60_000)
+      const answers = [1, 2, 3].map(() => access())
+      await pass(9)
+      expect(asked()).toBe(times)
+      expect(await within(5, Promise.all(answers).then(String))).toBe('access-2,access-2,access-2')
+      expect(asked()).toBe(times + 1)
+      expect(await links().get(turn)).toBeNull()
+    })
+
+    test('of those who would take it over at the same moment one does', async () => {
+      await links().add(turn, 'a process that died', clock() + 60_000)
+      const three = [1, 2, 3].map(() => new Renewal(shop.site, login))
+      const begin = () => Promise.all(three.map((each) => each.begin()))
+      expect(await begin()).toEqual([false, false, false])
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect((await begin()).filter(Boolean)).toHaveLength(1)
+      expect((await begin()).filter(Boolean)).toHaveLength(0)
+    })
+
+    test('one that takes long is not, since whoever is at it says so', async () => {
+      let goOn: () => void = () => undefined
+      const mayGoOn = new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      provider.play({ refresh: (answer) => mayGoOn.then(() => answer) })
+      const first = access()
+      await pass(1)
+      expect(await within(30, access())).toBe('null')
+      const last = access()
+      await pass(2)
+      goOn()
+      expect(await within(10, Promise.all([first, last]).then(String))).toBe('access-2,access-2')
+      expect(asked()).toBe(times + 1)
+    })
+
+    test('who stood still before they asked, and lost their turn, neither ask nor take it away', async () => {
+      meanwhile(() => links().put(turn, 'another', clock() + 60_000))
+      const late = access()
+      await pass(5)
+      expect([asked(), await links().get(turn)]).toEqual([times, 'another'])
+      await links().take(turn)
+      expect(await within(5, late)).toBe('access-2')
+      expect(asked()).toBe(times + 1)
+    })
+
+    test('who stood still after they asked, and is refused, leaves what another got meanwhile', async () => {
+      const vault = new Vault(shop.site)
+      const got = { access: 'of another', refresh: 'newer', ends: clock() + 3_600_000, until: clock() + 3_600_000 }
+      provider.play({
+        refresh: () => {
+          void vault.put(login, got)
+          return null
+        },
+      })
+      expect(await within(5, access())).toBe('of another')
+      expect(await vault.get(login)).toEqual(got)
+    })
   })
 
   test('what is renewed while its user logs out is given to nobody, and not kept', async () => {
