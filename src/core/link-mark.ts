@@ -91,7 +91,7 @@ export function relinkedInCookie(cells: Cells, expires: number, now: number): Re
   const link = linkOf(cells)
   if (link === null || knownUntil(link, 0) >= expires) return null
   const e = twice(expires, now)
-  const key = `${IN_A_COOKIE}${Math.floor(link.a).toString(36)}.${e.toString(36)}`
+  const key = `${IN_A_COOKIE}${Math.floor(link.a)}.${e}`
   return { cells: marked(cells, { ...link, e }), key, until: e * 1000 }
 }
 

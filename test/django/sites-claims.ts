@@ -6,6 +6,8 @@ import type { DjangoSites, Name } from './sites-world.js'
 
 const NAMES: readonly Name[] = ['hub', 'shop', 'news']
 type World = () => DjangoSites
+/** In seconds. */
+const DAY = 86_400
 
 /** That one login is good for all sites, and one logout ends it on all. */
 export function loginClaims(world: World): void {
@@ -55,8 +57,8 @@ export function loginClaims(world: World): void {
       await logIn(ann, 'shop')
       const [first, second] = [(await ticketFor(ann, member)).href, (await ticketFor(ann, member)).href]
       await ann.ask(first)
-      // A signed cookie says behind its data when it was made.
-      const key = (): string | undefined => ann.at(first).cookies.get('sessionid')?.split(':')[0]
+      // A signed cookie has none.
+      const key = (): string | undefined => /^\w{32}$/.exec(String(ann.at(first).cookies.get('sessionid')))?.[0]
       const before = key()
       expect((await ann.ask(second)).status).toBe(303)
       expect(key()).toBe(before)
@@ -148,6 +150,33 @@ export function storeClaims(world: World, django: 'hub' | 'news'): void {
     expect(await who(ann, django)).toBe('ann')
     await post(ann, `${originOf(django)}/django/ops`, [['set', '_sojourn_end', second - 1]])
     expect(await who(ann, django)).toBe('nobody')
+  })
+
+  test('a mark that somebody else makes later meanwhile stays so', async () => {
+    const { django: server, site } = world()
+    const marks = await server.python(MARK_MEANWHILE)
+    expect(JSON.parse(marks)).toEqual([true, true, true])
+    expect(await site('shop').store.links.get(`tomb.${groupOf('gid', 'meanwhile')}`)).toBe(
+      '4000000000000 5000000000000',
+    )
+  })
+
+  test('a session that Django makes longer is told to its groups, and its logout is known for as long', async () => {
+    const { browser, django: server, logOut, originOf, site } = world()
+    const ann = browser()
+    await everywhere(world(), ann)
+    const key = ann.at(originOf(django)).cookies.get('sessionid') as string
+    const ends = async () =>
+      Object.values((JSON.parse(await server.python(READ_LINK, key)) as Linked).groups).map(([, end]) => end)
+    const before = Math.max(...(await ends()))
+    await post(ann, `${originOf(django)}/django/ops`, [['set', 'some', 'thing']])
+    expect(await ends()).toEqual([before, before])
+    await post(ann, `${originOf(django)}/django/ops`, [['set_expiry', 100 * DAY]])
+    expect(Math.min(...(await ends()))).toBeGreaterThan(Date.now() + 199 * DAY * 1000)
+    const { link } = JSON.parse(await server.python(READ_LINK, key)) as Linked
+    await logOut(ann, django)
+    const mark = await site('shop').store.links.get(`tomb.${groupOf('gid', link.g)}`)
+    expect(Number(mark?.split(' ')[1])).toBeGreaterThan(Date.now() + 199 * DAY * 1000)
   })
 
   test('Node ends a session whose key Django changed before the logout, where it sees it first', async () => {
@@ -586,6 +615,65 @@ export function keptClaims(world: World, django: 'hub' | 'news'): void {
   })
 }
 
+/** Of a Django whose sessions are cookies. */
+export function cookieClaims(world: World, django: 'hub' | 'news'): void {
+  const links = () => world().site('shop').store.links
+  const known = async () =>
+    (await links().members(groupOf('user', String(world().userId)))).filter(({ key }) => key.startsWith('-'))
+
+  /** The cookie that the visitor has, with another time until when its groups know it. */
+  async function knownUntil(ann: Browser, seconds: number): Promise<void> {
+    const { cookies } = ann.at(world().originOf(django))
+    cookies.set('sessionid', await world().django.python(KNOWN_UNTIL, [cookies.get('sessionid'), seconds]))
+  }
+
+  test('the groups know of a login until when its cookie may live, and so long a logout is known', async () => {
+    const { browser, logOut } = world()
+    const ann = browser()
+    await everywhere(world(), ann)
+    const last = Math.max(...(await known()).map(({ expires }) => expires))
+    expect(last).toBeGreaterThan(Date.now() + 199 * DAY * 1000)
+    const { g } = await linkIn(ann)
+    await logOut(ann, 'shop')
+    const mark = await links().get(`tomb.${groupOf('gid', g)}`)
+    expect(Number(mark?.split(' ')[1])).toBeGreaterThan(Date.now() + 199 * DAY * 1000)
+  })
+
+  test('they hear of it again when it is sent anew and may live longer, and not before', async () => {
+    const { browser, originOf, who } = world()
+    const ann = browser()
+    await everywhere(world(), ann)
+    const before = await known()
+    await post(ann, `${originOf(django)}/django/ops`, [['set', 'some', 'thing']])
+    expect(await known()).toEqual(before)
+    await knownUntil(ann, Math.floor(Date.now() / 1000) + 99 * DAY)
+    expect(await who(ann, django)).toBe('ann')
+    expect((await linkIn(ann)).e).toBeLessThan(Date.now() / 1000 + 100 * DAY)
+    await links().leave(
+      groupOf('user', String(world().userId)),
+      before.map(({ key }) => key),
+    )
+    // Django goes by the signature's age, whatever a session says of its own.
+    await post(ann, `${originOf(django)}/django/ops`, [['set_expiry', 60]])
+    expect((await linkIn(ann)).e).toBeGreaterThan(Date.now() / 1000 + 199 * DAY)
+    expect(await known()).toHaveLength(1)
+  })
+
+  test('one that they know no longer is over', async () => {
+    const { browser, originOf, who } = world()
+    const ann = browser()
+    await everywhere(world(), ann)
+    await knownUntil(ann, Math.floor(Date.now() / 1000) - 1)
+    expect(await who(ann, django)).toBe('nobody')
+    expect(ann.at(originOf(django)).cookies.get('sessionid')).toBeUndefined()
+  })
+
+  async function linkIn(ann: Browser): Promise<{ readonly g: string; readonly e: number }> {
+    const { originOf } = world()
+    return JSON.parse(await world().django.python(LINK_IN_COOKIE, ann.at(originOf(django)).cookies.get('sessionid')))
+  }
+}
+
 /** Of a Django without the middleware, and without that for forms: what the guide says that it is there for. */
 export function limitClaims(world: World): void {
   test('a logout elsewhere ends its sessions, but for one whose key it changed', async () => {
@@ -667,6 +755,40 @@ const READ_LINK = `${SQL}
 link = Session.objects.get(pk=args).get_decoded()['_sso']
 rows = execute('SELECT grp, since, expires FROM sojourn_member WHERE session_key = %s', [args])
 print(json.dumps({'link': link, 'groups': {row[0]: row[1:] for row in rows}}))
+`
+
+const MARK_MEANWHILE = `${SQL}
+name, whole, others = 'tomb.' + links.group_of('gid', 'meanwhile'), links.rows, []
+def rows(sql, *values):
+    found = whole(sql, *values)
+    if 'sojourn_record' in sql and len(others) < 2:
+        others.append(1)
+        moment = found[0][0].split()[0] if found else 4000000000000
+        said = [f'{moment} 3000000000000', f'{moment} 5000000000000'][len(others) - 1]
+        if not links.add('sojourn_record', name=name, value=said, expires=int(said.split()[1])):
+            execute('UPDATE sojourn_record SET value = %s, expires = %s WHERE name = %s', [said, said.split()[1], name])
+    return found
+links.rows = rows
+links.end('meanwhile')
+links.rows = whole
+_, (moment, until) = links.tombs([name]).popitem()
+print(json.dumps([len(others) == 2, moment == 4e12, until == 5e12]), end='')
+`
+
+const IN_COOKIE = `
+import json
+from django.contrib.sessions.backends.signed_cookies import SessionStore
+`
+
+const LINK_IN_COOKIE = `${IN_COOKIE}
+print(json.dumps(SessionStore(args)['_sso']), end='')
+`
+
+const KNOWN_UNTIL = `${IN_COOKIE}
+session = SessionStore(args[0])
+session['_sso'] = {**session['_sso'], 'e': args[1]}
+session.save()
+print(session.session_key, end='')
 `
 
 const IS_STORED = `${SQL}

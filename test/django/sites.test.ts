@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EngineKind, missingFor, Servers } from './engine-kinds.js'
 import { freshDatabase } from './fresh-database.js'
 import {
+  cookieClaims,
   hubClaims,
   hubStoreClaims,
   keptClaims,
@@ -89,11 +90,13 @@ for (const one of cases) {
 /** Django has its own engine of sessions, and a logout cannot delete them. */
 function engineClaims(one: Case): void {
   for (const engine of ['signed_cookies', 'cached_db']) {
-    const settings = { ...one.settings, SESSION_ENGINE: `django.contrib.sessions.backends.${engine}` }
+    const age = engine === 'signed_cookies' ? { SESSION_COOKIE_AGE: 100 * 86_400 } : {}
+    const settings = { ...one.settings, ...age, SESSION_ENGINE: `django.contrib.sessions.backends.${engine}` }
     describe.each(['news', 'hub'] as const)(`with sessions in ${engine} as %s`, (django) =>
       withSites({ ...one, django, settings }, (world) => {
         loginClaims(world)
         keptClaims(world, django)
+        if (engine === 'signed_cookies') cookieClaims(world, django)
       }),
     )
   }

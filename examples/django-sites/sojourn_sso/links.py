@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookie
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 LINK_KEY = "_sso"
 # When a login is over whatever happens, in seconds since 1970.
@@ -23,6 +23,8 @@ PROVED_KEY = "_sojourn_auth_time"
 # What a ticket says of the hub's session besides, and where a session has it. Django's own expiry is 0 where the session
 # ends with the browser.
 SAID = {"end": END_KEY, "proved": PROVED_KEY, "expiry": "_session_expiry"}
+# How keys begin that groups have for sessions in cookies.
+IN_A_COOKIE = "-."
 
 
 def now():
@@ -71,6 +73,9 @@ def is_over(session):
     """Whether the login that a session belongs to was ended, wherever that was, or has come to its end."""
     if session.get(END_KEY, math.inf) <= time.time():
         return True
+    # One that was copied from a site where they do not last as long.
+    if isinstance(session, SignedCookie) and (session.get(LINK_KEY) or {}).get("e", math.inf) <= time.time():
+        return True
     since = {f"tomb.{group}": moment for group, moment in memberships(session).items()}
     if not since:
         return False
@@ -83,12 +88,14 @@ def join(session):
     meanwhile. Whoever ends one marks it first and then looks for its sessions, and here it is the other way round: so
     one of the two sees the other.
     """
-    alive = True
-    if not isinstance(session, SignedCookie):
-        until = math.ceil(now() / 1000) + 2 * session.get_expiry_age()
-        for group, since in memberships(session).items():
-            put("sojourn_member", {"grp": group, "session_key": session.session_key}, since=since, expires=until * 1000)
-        session[LINK_KEY] = {**session[LINK_KEY], "k": session.session_key[:6], "e": until}
+    alive, is_cookie = True, isinstance(session, SignedCookie)
+    until = math.ceil(now() / 1000) + 2 * age_of(session)
+    # A cookie has no key that stays: what the groups have to know is how long it may live, and each copy of it.
+    key = f"{IN_A_COOKIE}{int(session[LINK_KEY]['a'])}.{until}" if is_cookie else session.session_key
+    for group, since in memberships(session).items():
+        put("sojourn_member", {"grp": group, "session_key": key}, since=since, expires=until * 1000)
+    session[LINK_KEY] = {**session[LINK_KEY], **({} if is_cookie else {"k": key[:6]}), "e": until}
+    if not is_cookie:
         try:
             session.save()
         except UpdateError:
@@ -99,20 +106,50 @@ def join(session):
     return False
 
 
+def renew(session):
+    """A session that is to be stored or sent anew, and may last longer then than its groups know."""
+    link = session.get(LINK_KEY) if session.modified or settings.SESSION_SAVE_EVERY_REQUEST else None
+    if isinstance(link, dict) and link.get("e", 0) < time.time() + age_of(session):
+        join(session)
+
+
+def age_of(session):
+    """Seconds that a session lasts from now. Of a cookie Django looks at the signature's age alone."""
+    return settings.SESSION_COOKIE_AGE if isinstance(session, SignedCookie) else session.get_expiry_age()
+
+
 def end(login):
     """Ends all sessions of a login, on all sites."""
     # What Node's sites store is in the table, also where Django's own sessions are cookies.
     in_cookies = settings.SESSION_ENGINE.endswith("signed_cookies")
     engine = import_module("django.contrib.sessions.backends.db" if in_cookies else settings.SESSION_ENGINE)
     group, moment = group_of("gid", login), now()
-    name = f"tomb.{group}"
-    # As long as the last of its sessions would have lasted, under whatever key, and no less than was said before.
-    ends = [moment + 2 * settings.SESSION_COOKIE_AGE * 1000, *members(group).values()]
-    until = int(max(ends + [until for _, until in tombs([name]).values()]))
-    put("sojourn_record", {"name": name}, value=f"{moment} {until}", expires=until)
-    for key in members(group):
-        engine.SessionStore().delete(key)
+    mark(f"tomb.{group}", moment, moment + 2 * settings.SESSION_COOKIE_AGE * 1000)
+    over = members(group)
+    # As long as the last of its sessions would have lasted, under whatever key.
+    mark(f"tomb.{group}", moment, max(over.values(), default=0))
+    for key in over:
+        if not key.startswith(IN_A_COOKIE):
+            engine.SessionStore().delete(key)
         leave(group, key)
+
+
+def mark(name, moment, until):
+    """
+    Says that a group is over, and until when that is known. Of two marks the later moment counts, and the later end,
+    whichever was made first: one is replaced only by whoever has seen it, who else looks again.
+    """
+    for _ in range(100):
+        found = rows("SELECT value FROM sojourn_record WHERE name = %s", name)
+        known = [int(said) for said in found[0][0].split()] if found else [0, 0]
+        ends = max(until, known[1])
+        said = f"{max(moment, known[0])} {ends}"
+        if not found and add("sojourn_record", name=name, value=said, expires=ends):
+            return
+        sql = "UPDATE sojourn_record SET value = %s, expires = %s WHERE name = %s AND value = %s"
+        if found and execute(sql, said, ends, name, found[0][0]) == 1:
+            return
+    raise DatabaseError("The mark of a logout is changed by others all the time.")
 
 
 def leave(group, key):
@@ -138,13 +175,18 @@ def take(name):
 
 def put(table, names, **values):
     """Writes a row, in the place of one that has its names."""
-    row = {**names, **values}
-    try:
-        with transaction.atomic():
-            execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks(row)})", *row.values())
-    except IntegrityError:
+    if not add(table, **names, **values):
         changes, where = ", ".join(f"{name} = %s" for name in values), " AND ".join(f"{name} = %s" for name in names)
         execute(f"UPDATE {table} SET {changes} WHERE {where}", *values.values(), *names.values())
+
+
+def add(table, **row):
+    """Writes a row; False where one is there that has its names."""
+    try:
+        with transaction.atomic():
+            return execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks(row)})", *row.values()) == 1
+    except IntegrityError:
+        return False
 
 
 def marks(values):

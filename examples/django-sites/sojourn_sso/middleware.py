@@ -16,4 +16,8 @@ class EndedLoginMiddleware:
             request.sojourn_login = links.login_of(request.session)
             # A page that does not look at the session varies with no cookie.
             request.session.accessed = accessed
-        return self.get_response(request)
+        response = self.get_response(request)
+        accessed = request.session.accessed
+        links.renew(request.session)
+        request.session.accessed = accessed
+        return response
