@@ -1,5 +1,5 @@
 import { ReservedName, SessionReadOnly, SessionSealed, SessionValueError, type StoreUnavailable } from '../errors.js'
-import { encodeJson, encodeReadable, isNested, parseJson } from '../wire/json.js'
+import { encodeJson, isNested, parseJson } from '../wire/json.js'
 import {
   absoluteEnd,
   atBrowserClose,
@@ -168,7 +168,6 @@ export class SessionState {
         `A session cannot keep a ${typeof value}: the value of '${key}' must be what JSON can hold.`,
       )
     }
-    if (typeof value === 'bigint') cellOf(key, value, undefined)
     this.store.schema?.refuse(key, value)
   }
 
@@ -547,7 +546,7 @@ const EXPIRY_VALUES = 'setExpiry takes whole seconds, a Date, ISO 8601 text, 0 o
 /** The text of a value; an error says under which key it was. */
 function cellOf(key: string, value: unknown, original: string | undefined): string {
   try {
-    return encodeReadable(value, original)
+    return encodeJson(value, original)
   } catch (error) {
     if (!(error instanceof SessionValueError)) throw error
     throw new SessionValueError(`The session's '${key}' cannot be kept. ${error.message}`)

@@ -45,40 +45,16 @@ export function parseJson(text: string): unknown {
  * without `toJSON`) and for nesting past 64 levels. It names the place, never a value.
  */
 export function encodeJson(value: unknown, original?: string): string {
-  return encodeBy(writeBigint, value, original)
-}
-
-/**
- * The same for what `parseJson` is to read again, which makes numbers of all integers: a bigint that no number holds exactly is refused
- * instead of rounded.
- */
-export function encodeReadable(value: unknown, original?: string): string {
-  return encodeBy(writeSafeBigint, value, original)
-}
-
-type WriteBigint = (value: bigint) => string
-
-const writeBigint: WriteBigint = String
-
-function writeSafeBigint(value: bigint): string {
-  if (Number.isSafeInteger(Number(value))) return String(value)
-  throw new Refused(
-    'is a bigint past 2**53 - 1',
-    'It would be read as a rounded number. Store its text: String(value).',
-  )
-}
-
-function encodeBy(write: WriteBigint, value: unknown, original: string | undefined): string {
   if (typeof value === 'string') return quoteString(value)
   try {
-    return encode(value, 1, original === undefined ? undefined : spellingsIn(original), write)
+    return encode(value, 1, original === undefined ? undefined : spellingsIn(original))
   } catch (error) {
     if (error instanceof Refused) throw new SessionValueError(error.sentence(value))
     throw error
   }
 }
 
-function encode(value: unknown, depth: number, was: unknown, write: WriteBigint): string {
+function encode(value: unknown, depth: number, was: unknown): string {
   switch (typeof value) {
     case 'string':
       return quoteString(value)
@@ -87,9 +63,9 @@ function encode(value: unknown, depth: number, was: unknown, write: WriteBigint)
     case 'boolean':
       return value ? 'true' : 'false'
     case 'bigint':
-      return write(value)
+      return String(value)
     case 'object':
-      return value === null ? 'null' : encodeNested(value, depth, was, write)
+      return value === null ? 'null' : encodeNested(value, depth, was)
     case 'undefined':
       throw new Refused('is undefined')
     default:
@@ -104,26 +80,26 @@ function encodeNumber(value: number): string {
   return Number.isNaN(value) ? 'NaN' : value.toExponential().replace(/-(\d)$/, '-0$1')
 }
 
-function encodeNested(value: object, depth: number, was: unknown, write: WriteBigint): string {
+function encodeNested(value: object, depth: number, was: unknown): string {
   if (depth > MAX_DEPTH) throw new Refused(`nests deeper than ${MAX_DEPTH} levels`, PLAIN_DATA)
-  if (Array.isArray(value)) return encodeArray(value, depth, was, write)
+  if (Array.isArray(value)) return encodeArray(value, depth, was)
   const prototype: unknown = Object.getPrototypeOf(value)
   // A plain object: of this realm, of no prototype, or of another realm, whose Object.prototype ends the chain as well.
   const plain = prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
   if (!plain && ArrayBuffer.isView(value)) throw new Refused('is ' + instanceName(value))
   const { toJSON } = value as { toJSON?: unknown }
-  if (typeof toJSON === 'function') return encode(toJSON.call(value, ''), depth + 1, was, write)
+  if (typeof toJSON === 'function') return encode(toJSON.call(value, ''), depth + 1, was)
   if (!plain) throw new Refused('is ' + instanceName(value))
-  return encodeObject(value as Readonly<Record<string, unknown>>, depth, was, write)
+  return encodeObject(value as Readonly<Record<string, unknown>>, depth, was)
 }
 
-function encodeArray(value: readonly unknown[], depth: number, was: unknown, write: WriteBigint): string {
+function encodeArray(value: readonly unknown[], depth: number, was: unknown): string {
   const before: readonly unknown[] = Array.isArray(was) ? was : []
   let text = ''
   let index = 0
   try {
     for (; index < value.length; index++) {
-      text += (index === 0 ? '[' : ',') + encode(value[index], depth + 1, before[index], write)
+      text += (index === 0 ? '[' : ',') + encode(value[index], depth + 1, before[index])
     }
   } catch (error) {
     if (error instanceof Refused) error.path.unshift(index)
@@ -132,19 +108,14 @@ function encodeArray(value: readonly unknown[], depth: number, was: unknown, wri
   return text === '' ? '[]' : text + ']'
 }
 
-function encodeObject(
-  value: Readonly<Record<string, unknown>>,
-  depth: number,
-  was: unknown,
-  write: WriteBigint,
-): string {
+function encodeObject(value: Readonly<Record<string, unknown>>, depth: number, was: unknown): string {
   const before = was !== undefined && isRecord(was) ? was : undefined
   let text = ''
   let key = ''
   try {
     for (key of Object.keys(value)) {
       // What `before` inherits is never a Spelling, so that inherited names need no care.
-      text += (text === '' ? '{' : ',') + quoteString(key) + ':' + encode(value[key], depth + 1, before?.[key], write)
+      text += (text === '' ? '{' : ',') + quoteString(key) + ':' + encode(value[key], depth + 1, before?.[key])
     }
   } catch (error) {
     if (error instanceof Refused) error.path.unshift(key)

@@ -269,16 +269,6 @@ describe('values', () => {
     await expect(attempt()).rejects.toThrow(SessionValueError)
   })
 
-  test('a bigint that a number would round is refused at once, and inside of a value when it is saved', async () => {
-    const site = bareSite()
-    const session = site.sessions.open()
-    session.set('small', 5n)
-    expect(() => session.set('big', 2n ** 70n)).toThrow(/^The session's 'big' cannot be kept\. .* String\(value\)\.$/)
-    expect(session.has('big')).toBe(false)
-    session.set('nested', { n: 2n ** 70n })
-    await expect(session.save()).rejects.toThrow(/^The session's 'nested' cannot be kept\. The value at n is a bigint/)
-  })
-
   test('an error says to use delete where that is what was meant, and nowhere else', () => {
     const session = bareSite().sessions.open()
     expect(() => session.set('x', undefined)).toThrow(

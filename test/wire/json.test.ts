@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SessionValueError } from '../../src/errors.js'
-import { encodeJson, encodeReadable, isNested, joinObject, parseJson, splitObject } from '../../src/wire/json.js'
+import { encodeJson, isNested, joinObject, parseJson, splitObject } from '../../src/wire/json.js'
 import { hasEscapedKey } from '../../src/wire/json-string.js'
 import { newestCases, readVectors } from '../vectors/runner.js'
 import { anyText, hostileKey, jsonValue, objectOf, sameValue } from './arbitraries.js'
@@ -307,20 +307,6 @@ test('a path of many steps is shortened, of what nests too deep and of what cont
   const loop: Record<string, unknown> = {}
   loop['a'] = { a: { a: { a: { a: { a: { a: { a: loop } } } } } } }
   expect(() => encodeJson(loop)).toThrow(/^The value at a\.a\.a\.a\.a\.a\.\.\. contains itself\. /)
-})
-
-test('what is to be read again refuses the bigints that a number would round, and names the remedy', () => {
-  const largest = BigInt(Number.MAX_SAFE_INTEGER)
-  expect(encodeReadable({ n: [largest, -largest, 5n] })).toBe(`{"n":[${largest},-${largest},5]}`)
-  for (const n of [largest + 1n, -largest - 1n, 2n ** 70n]) {
-    expect(encodeJson(n)).toBe(String(n))
-    expect(() => encodeReadable({ n: [n] })).toThrow(
-      'The value at n[0] is a bigint past 2**53 - 1. It would be read as a rounded number. Store its text: String(value).',
-    )
-  }
-  expect(encodeReadable({ n: 2 ** 60, more: 1 }, '{"n":1152921504606846977}')).toBe(
-    '{"n":1152921504606846977,"more":1}',
-  )
 })
 
 test('objects without a prototype and of another realm are plain', async () => {
