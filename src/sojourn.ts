@@ -57,6 +57,7 @@ export function sojourn(input: SettingsInput): Site {
     groupOf,
     cutoffs: settings.sessionUserIndex && engine.stateless ? new DbCutoffs(database) : null,
     links: engine.stateless ? new DbLinks(database, settings.clock) : null,
+    others: engine.stateless ? dbEngine({ database, codec: signedCodec(settings), clock: settings.clock }) : null,
     migrate: () => makeTables(database),
     close: () => database.close(),
   })

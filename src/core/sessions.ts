@@ -183,13 +183,13 @@ export class Sessions<T extends object = SessionData> {
   /** Deletes the sessions of a group that is over. Those that the store does not delete now are tried again, whether anybody asks or not. */
   async #endMembers(group: string, keys: readonly string[]): Promise<number> {
     const store = this.#store
-    const results = await Promise.allSettled(keys.map(async (key) => store.delete(key)))
+    const results = await Promise.allSettled(keys.map(async (key) => store.deleteMember(key)))
     const isLeft = (at: number): boolean => results[at]?.status === 'rejected'
     const left = keys.filter((_, at) => isLeft(at))
     const gone = keys.filter((_, at) => !isLeft(at))
     if (left.length > 0) {
       void untilDone(async () => {
-        await Promise.all(left.map((key) => store.delete(key)))
+        await Promise.all(left.map((key) => store.deleteMember(key)))
         await store.links.leave(group, left)
         return true
       })

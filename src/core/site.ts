@@ -29,6 +29,8 @@ export interface Assembly {
   readonly cutoffs?: Cutoffs | null
   /** Records and groups where the engine stores nothing itself. */
   readonly links?: LinkStore | null
+  /** Where that is so, the sessions that other sites keep in the same place. */
+  readonly others?: Pick<SessionEngine, 'delete'> | null
   /** Makes the tables that are missing. */
   readonly migrate?: () => MaybePromise<void>
   readonly close: () => MaybePromise<void>
@@ -57,6 +59,7 @@ export class Site<T extends object = SessionData> {
       random: assembly.random,
       emit: (type, event) => this.emit(type, event),
       links: assembly.links ?? assembly.engine.links ?? null,
+      others: assembly.others ?? null,
       groupOf: assembly.groupOf,
     })
     this.parts = assembly.parts

@@ -45,6 +45,7 @@ export interface StoreParts {
   readonly random: (length: number, alphabet: string) => string
   readonly emit: Emit
   readonly links: LinkStore | null
+  readonly others: Pick<SessionEngine, 'delete'> | null
   readonly groupOf: GroupOf
 }
 
@@ -67,12 +68,14 @@ export class Store {
   readonly #askingCutoffs: Asking
   readonly #askingLinks: Asking
   readonly #links: LinkStore | null
+  readonly #others: StoreParts['others']
   /** Whether records and groups are asked for. */
   #hasLinks: boolean
 
-  constructor(engine: SessionEngine, settings: ResolvedSettings, { random, emit, links, groupOf }: StoreParts) {
+  constructor(engine: SessionEngine, settings: ResolvedSettings, { random, emit, links, others, groupOf }: StoreParts) {
     this.engine = engine
     this.#links = links
+    this.#others = others
     this.#hasLinks = links !== null && settings.sessionTokenAudiences.length > 0
     this.groupOf = groupOf
     this.settings = settings
@@ -192,6 +195,13 @@ export class Store {
 
   delete(key: string, expected?: Version): MaybePromise<'deleted' | 'missing' | 'conflict'> {
     return this.#wellFormed(key) ? this.#asking.ask('delete', () => this.engine.delete(key, expected)) : 'missing'
+  }
+
+  /** Deletes a session that a group knows: another site's, where this one's are in cookies. */
+  deleteMember(key: string): MaybePromise<'deleted' | 'missing' | 'conflict'> {
+    const others = this.#others
+    if (others === null) return this.delete(key)
+    return STORED_KEY.test(key) ? this.#askingLinks.ask('delete', () => others.delete(key)) : 'missing'
   }
 
   /** Asks the table beside an engine that stores nothing, under the same deadline; when it is down, who needs only a cookie is served. */

@@ -542,3 +542,23 @@ describe('signed cookies on sites where they last for different times', () => {
     handle.close()
   })
 })
+
+describe('a logout everywhere, where one site keeps its sessions otherwise than the others', () => {
+  const names = ['hub', 'shop', 'news'] as const
+  const engines = { signed_cookies: {}, cached_db: { caches: { default: 'locmem:' } } } as const
+  const cases = (['signed_cookies', 'cached_db'] as const).flatMap((engine) =>
+    names.flatMap((odd) => names.map((from) => [engine, odd, from] as const)),
+  )
+
+  test.each(cases)('(%s on %s) ends all, from %s', async (sessionEngine, odd, from) => {
+    const settings = { databases: { default: file.url }, clock }
+    there = await world({ settings, own: { [odd]: { sessionEngine, ...engines[sessionEngine] } } })
+    ann = there.browser()
+    await logIn()
+    for (const name of ['shop', 'news'] as const) await ann.visit(begin(name))
+    const all = async (): Promise<string[]> => Promise.all(names.map((name) => who(name)))
+    expect(await all()).toEqual(['ann', 'ann', 'ann'])
+    expect(await logOut(from)).toBe(303)
+    expect(await all()).toEqual(['nobody', 'nobody', 'nobody'])
+  })
+})
