@@ -182,6 +182,7 @@ export class Sessions<T extends object = SessionData> {
 
   /** Deletes the sessions of a group that is over. Those that the store does not delete now are tried again, whether anybody asks or not. */
   async #endMembers(group: string, keys: readonly string[]): Promise<number> {
+    if (keys.length === 0) return 0
     const store = this.#store
     const results = await Promise.allSettled(keys.map(async (key) => store.deleteMember(key)))
     const isLeft = (at: number): boolean => results[at]?.status === 'rejected'
@@ -241,12 +242,13 @@ export class Sessions<T extends object = SessionData> {
   }
 
   async #loginOf(session: UserSession | string): Promise<LoginKeys> {
-    if (typeof session === 'string') return loginIn(await this.#cellsOf(session), session)
+    if (typeof session === 'string') {
+      const cells = await this.#cellsOf(session)
+      return { ...loginIn(cells, session), group: groupToBe(cells, session) }
+    }
     const { group, sessions } = UserSession.loginOf(session)
     const [{ key, user }] = sessions
-    // It may have come to its second site since it was listed.
-    const current = group ?? loginIn(await this.#cellsOf(key), key).group
-    return { user, group: current, keys: sessions.map((each) => each.key) }
+    return { user, group: group ?? groupToBe(await this.#cellsOf(key), key), keys: sessions.map((each) => each.key) }
   }
 
   /** The keys of all sessions of the login that a request is of, or one of `forUser`. */
@@ -298,8 +300,11 @@ interface LoginKeys {
 }
 
 function loginIn(cells: Cells, key: string): LoginKeys {
+  return { user: userOf(cells), group: linkOf(cells)?.g ?? null, keys: [key] }
+}
+
+/** The group of a login, or the one that it has not yet: a tab that comes for its first ticket just now makes it. */
+function groupToBe(cells: Cells, key: string): string | null {
   const link = linkOf(cells)
-  // Before its first ticket a login has no group; a tab that comes for that just now makes this one.
-  const group = link === null ? null : (link.g ?? groupOfKey(key))
-  return { user: userOf(cells), group, keys: [key] }
+  return link === null ? null : (link.g ?? groupOfKey(key))
 }

@@ -47,7 +47,8 @@ export class Renewal {
       return await work()
     } finally {
       clearInterval(again)
-      await this.#say('', -1)
+      // Where that fails, whoever waits for it takes it in a while.
+      await this.#say('', -1).catch(() => undefined)
     }
   }
 

@@ -82,7 +82,8 @@ function listening(listener: NodeApp, failed: (error: unknown) => void): Promise
     void answered(listener, request, response).catch((error: unknown) => {
       // Nobody waits for it any more: it is the process's, as it would be in production.
       if (response.writableEnded) throw error
-      failed(error)
+      // An answer that has begun breaks off; whoever reads it sees that.
+      if (!response.headersSent) failed(error)
       response.destroy()
     })
   })

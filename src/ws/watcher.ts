@@ -1,6 +1,7 @@
 import { getScopeUser } from '../auth/get-user.js'
 import { Scope } from '../core/scope.js'
 import type { Site } from '../core/site.js'
+import type { Loaded } from '../core/types.js'
 import { userOf } from '../core/user-mark.js'
 import { StoreUnavailable } from '../errors.js'
 import { Hanging } from './hanging.js'
@@ -69,7 +70,7 @@ export class Watcher {
       // Each takes the next session from the same list, so that one that hangs holds up a twentieth.
       const left = sessions.entries()
       const lookOnAndOn = async (): Promise<void> => {
-        for (const [name, sockets] of left) await this.#lookInTime(name, sockets)
+        for (const [name, sockets] of left) await this.#look(name, sockets)
       }
       await Promise.all(Array.from({ length: AT_ONCE }, lookOnAndOn))
     } finally {
@@ -78,27 +79,37 @@ export class Watcher {
     }
   }
 
-  /** A user may be in a directory that has no deadline. Whether the session is there is asked in each round all the same. */
-  async #lookInTime(name: string, sockets: readonly Watched[]): Promise<void> {
-    const asksUser = this.#hanging.isDue(name)
-    const looking = this.#look(sockets, asksUser).then(() => {
-      if (asksUser) this.#hanging.delete(name)
+  /**
+   * Asks what the next request of this visitor would: is the session there, and still of this user? The store has a deadline of its own; a user may
+   * be in a directory that has none, and whether the session is there is asked in each round all the same.
+   */
+  async #look(name: string, sockets: readonly Watched[]): Promise<void> {
+    const [first] = sockets as readonly [Watched]
+    const { scope, key, user } = first
+    await this.#heard(first, async () => {
+      const found = await this.#site.store.look(key)
+      if (found === null || userOf(found.cells) !== user) return this.#over(sockets)
+      if (user === null || !this.#site.settings.middleware.includes('auth') || !this.#hanging.isDue(name)) return
+      const looking = this.#heard(first, async () => {
+        const isThere = await mayLogIn(first, found).finally(() => this.#hanging.delete(name))
+        if (!isThere) this.#over(sockets)
+      })
+      if ((await isInTime(looking)) || !this.#hanging.add(name)) return
+      const message = `watch has asked whether a session is over, and has no answer after ${PATIENCE} seconds: its sockets stay open until there is one. Give getUser of your backend a deadline.`
+      this.#site.failed(new StoreUnavailable(message), scope.request)
     })
-    if ((await isInTime(looking)) || !asksUser || !this.#hanging.add(name)) return
-    const [{ scope }] = sockets as readonly [Watched]
-    const message = `watch has asked whether a session is over, and has no answer after ${PATIENCE} seconds: its sockets stay open until there is one. Give getUser of your backend a deadline.`
-    this.#site.failed(new StoreUnavailable(message), scope.request)
   }
 
-  async #look(sockets: readonly Watched[], asksUser: boolean): Promise<void> {
-    const [first] = sockets as readonly [Watched]
+  /** A failure ends nothing. Of the store's the site's listeners have heard already. */
+  async #heard({ scope }: Watched, work: () => Promise<void>): Promise<void> {
     try {
-      if (!(await isOver(first, asksUser))) return
+      await work()
     } catch (error) {
-      // The site's listeners have heard of that already.
-      if (!(error instanceof StoreUnavailable)) this.#site.failed(error, first.scope.request)
-      return
+      if (!(error instanceof StoreUnavailable)) this.#site.failed(error, scope.request)
     }
+  }
+
+  #over(sockets: readonly Watched[]): void {
     for (const watched of sockets) if (this.#all.delete(watched)) this.#end(watched)
   }
 
@@ -133,19 +144,12 @@ function bySession(all: Iterable<Watched>): ReadonlyMap<string, readonly Watched
   return sessions
 }
 
-/**
- * Asks what the next request of this visitor would: is the session there, and still of this user?
- *
- * @param asksUser whether the user may still log in, too
- */
-async function isOver({ scope, key, user }: Watched, asksUser: boolean): Promise<boolean> {
+/** Whether the user of a session that was found may still log in. */
+async function mayLogIn({ scope, key }: Watched, found: Loaded): Promise<boolean> {
   const { site, head, request } = scope
-  const found = await site.store.look(key)
-  if (found === null || userOf(found.cells) !== user) return true
-  if (user === null || !asksUser || !site.settings.middleware.includes('auth')) return false
   const next = new Scope(site, head, request)
   next.onlyRead()
   next.state.key = key
   site.store.settle(next.state, found)
-  return (await getScopeUser(next)) === null
+  return (await getScopeUser(next)) !== null
 }

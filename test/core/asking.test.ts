@@ -71,7 +71,7 @@ const answers: readonly (readonly [string, Error])[] = [
   ],
   ['PostgreSQL, as a cause', new StoreUnavailable('x', { cause: Object.assign(new Error('x'), { code: '57014' }) })],
   ['a full disk', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })],
-  ['the file engine', new StoreAnswered('another process held the session for 400 ms')],
+  ['the file engine', new StoreAnswered('another process held the file for 400 ms')],
   ['Redis', new StoreUnavailable('Redis answered: OOM', { cause: new StoreAnswered('OOM') })],
 ]
 

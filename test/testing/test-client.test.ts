@@ -1,5 +1,5 @@
 import 'reflect-metadata'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Controller, Get, type INestApplication, Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
@@ -132,4 +132,14 @@ test('a Fetch handler of two arguments says how to hand it over', async () => {
   const handler = async (_request: Request, _env: object): Promise<Response> => new Response('hello')
   await using client = await testClient(handler as never)
   await expect(client.get('/')).rejects.toThrow('{ fetch: handler }')
+})
+
+test('an answer that breaks off is no failure of a later request', async () => {
+  await using client = await testClient(async (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url === '/cut') return void request.socket.destroy()
+    response.write('begun')
+    throw new Error('too late')
+  })
+  await expect(client.get('/late')).rejects.toThrow('aborted')
+  await expect(client.get('/cut')).rejects.toThrow('socket hang up')
 })

@@ -157,3 +157,19 @@ test('a look that hangs keeps no process alive', async () => {
   expect(made.mock.calls.length).toBeGreaterThan(1)
   expect(unref).toHaveBeenCalledTimes(made.mock.calls.length)
 })
+
+test('a store that is slow is not said to be the backend', async () => {
+  const ann = await watched('ann')
+  const { look } = site.store
+  let answer = (): void => undefined
+  site.store.look = (key) =>
+    new Promise((resolve) => {
+      answer = () => resolve(look.call(site.store, key))
+    })
+  await pass(40)
+  expect(failed).not.toHaveBeenCalled()
+  answer()
+  await pass(0)
+  expect(directory.asked).toContain('ann')
+  ann.stop()
+})

@@ -67,7 +67,7 @@ export class Claim {
     let seen: string | undefined
     do {
       const now = performance.now()
-      if (now - begun > PATIENCE) throw new StoreAnswered(`another process held the session for ${PATIENCE} ms`)
+      if (now - begun > PATIENCE) throw new StoreAnswered(`another process held the file for ${PATIENCE} ms`)
       const holder = holderOf(this.#lock)
       if (holder !== seen) {
         seen = holder

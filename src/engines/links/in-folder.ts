@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Joined, LinkStore, Member } from '../../core/link-store.js'
 import type { Clock, MaybePromise, Sweep } from '../../core/types.js'
-import { finishing } from '../file/calls.js'
+import { finishing, isCode } from '../file/calls.js'
 import { Claim, newToken } from '../file/lock.js'
 
 /** What has not got its name after so many milliseconds is left of a process that ended. */
@@ -60,7 +60,7 @@ export class FileLinks implements LinkStore {
       linked(mine, path)
       return false
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false
+      if (isCode(error, 'ENOENT')) return false
       throw error
     } finally {
       rmSync(mine, { force: true })
@@ -88,7 +88,7 @@ export class FileLinks implements LinkStore {
       renameSync(from, to)
       return true
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false
+      if (isCode(error, 'ENOENT')) return false
       throw error
     }
   }
@@ -102,7 +102,7 @@ export class FileLinks implements LinkStore {
     try {
       renameSync(this.#record(name), mine)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return null
+      if (isCode(error, 'ENOENT')) return null
       throw error
     }
     try {
@@ -121,7 +121,7 @@ export class FileLinks implements LinkStore {
         renameSync(temporary, join(folder, key))
         return
       } catch (error) {
-        if (codeOf(error) === 'ENOENT' && tries < TRIES) continue
+        if (isCode(error, 'ENOENT') && tries < TRIES) continue
         rmSync(temporary, { force: true })
         throw error
       }
@@ -189,7 +189,7 @@ export class FileLinks implements LinkStore {
     try {
       return this.#isAlive(path) ? readFileSync(path, 'utf8') : null
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return null
+      if (isCode(error, 'ENOENT')) return null
       throw error
     }
   }
@@ -230,7 +230,7 @@ function linked(file: string, path: string): boolean {
     linkSync(file, path)
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    if (isCode(error, 'EEXIST')) return false
     throw error
   }
 }
@@ -254,7 +254,7 @@ function removeEmpty(folder: string): void {
     rmdirSync(folder)
   } catch (error) {
     // Somebody is in it, or came first.
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
+    if (!isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error
   }
 }
 
@@ -262,11 +262,7 @@ function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
+    if (isCode(error, 'ENOENT')) return []
     throw error
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code
 }
