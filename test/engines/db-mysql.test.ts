@@ -10,6 +10,7 @@ import type { SessionEngine } from '../../src/core/types.js'
 import type { Database, ZoneRules } from '../../src/databases/database.js'
 import { mysql } from '../../src/databases/mysql.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
+import { DbCutoffs } from '../../src/engines/user-index/cutoffs.js'
 import { DbIndex } from '../../src/engines/user-index/in-table.js'
 import { userIndexTables } from '../../src/engines/user-index/tables.js'
 import { StoreUnavailable, UsernameTaken } from '../../src/errors.js'
@@ -247,6 +248,15 @@ test('sessions of a user are not those of another whose id the collation takes f
   expect((await index.of('ann')).map((entry) => entry.key)).toEqual([key('1')])
   await index.remove('ann', [key('1')])
   expect(await index.of('ann')).toEqual([])
+})
+
+test('of two cut-offs of a user the later one counts', async () => {
+  await userIndexTables(database)
+  const cutoffs = new DbCutoffs(database)
+  for (const moment of [NOW, NOW - 500, NOW + 1]) await cutoffs.put('ann', moment)
+  expect(await cutoffs.of('ann')).toBe(NOW + 1)
+  await cutoffs.put('ann', NOW)
+  expect(await cutoffs.of('ann')).toBe(NOW + 1)
 })
 
 test('users are kept, their names are taken once, and one that is too long is refused, not cut', async () => {

@@ -8,6 +8,8 @@ import type { Saved, SessionEngine } from '../../src/core/types.js'
 import type { Database } from '../../src/databases/database.js'
 import { postgres } from '../../src/databases/postgres.js'
 import { dbEngine, sessionTables } from '../../src/engines/db.js'
+import { DbCutoffs } from '../../src/engines/user-index/cutoffs.js'
+import { userIndexTables } from '../../src/engines/user-index/tables.js'
 import { type TestClock, testClock } from '../../src/testing/clock.js'
 import { suites } from '../django/home.js'
 import { djangoOnPostgres } from '../django/on-postgres.js'
@@ -115,6 +117,16 @@ describe.skipIf(missing !== undefined)(`db on PostgreSQL${missing === undefined 
       const keys = [0, 1, 2, 3, 4, 1, 9].map(keyOf)
       const found = await Promise.all(keys.map((key) => engine.load(key)))
       expect(found.map((loaded) => loaded?.cells.get('a'))).toEqual(['0', '1', '2', '3', undefined, '1', undefined])
+    })
+
+    test('of two cut-offs of a user the later one counts', async () => {
+      const database = open()
+      await userIndexTables(database)
+      const cutoffs = new DbCutoffs(database)
+      const now = clock()
+      for (const moment of [now, now - 500]) await cutoffs.put('ann', moment)
+      expect(await cutoffs.of('ann')).toBe(now)
+      await admin.query('DROP TABLE sojourn_cutoff')
     })
 
     test('clearExpired deletes what is past its end, however much, and says how many', async () => {
