@@ -1,5 +1,8 @@
 /** What other libraries call settings and engines, and what it is here. */
 
+const COOKIE =
+  'here each of it is a setting: sessionCookieAge (in seconds), sessionCookieDomain, sessionCookiePath, sessionCookieSecure, sessionCookieHttponly, sessionCookieSamesite.'
+
 /** Options of express-session, cookie-session and iron-session, each with the end of a sentence. */
 const OPTIONS: Readonly<Record<string, string>> = {
   secret: 'here it is secretKey (and secretKeyFallbacks for older ones).',
@@ -7,10 +10,8 @@ const OPTIONS: Readonly<Record<string, string>> = {
   password: 'here it is secretKey.',
   store:
     "here it is sessionEngine, with databases or caches: sessionEngine: 'cache', caches: { default: 'redis://127.0.0.1:6379' }.",
-  cookie:
-    'here each of it is a setting: sessionCookieAge (in seconds), sessionCookieDomain, sessionCookiePath, sessionCookieSecure, sessionCookieHttponly, sessionCookieSamesite.',
-  cookieOptions:
-    'here each of it is a setting: sessionCookieAge (in seconds), sessionCookieDomain, sessionCookiePath, sessionCookieSecure, sessionCookieHttponly, sessionCookieSamesite.',
+  cookie: COOKIE,
+  cookieOptions: COOKIE,
   maxAge: 'here it is sessionCookieAge, in seconds.',
   ttl: 'here it is sessionCookieAge.',
   name: 'here it is sessionCookieName.',
