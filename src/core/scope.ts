@@ -319,7 +319,7 @@ export class Scope {
     const empty = state.isEmpty() && (state.accessed || !this.#prefetched)
     if (every === 'django' && !state.modified && !empty) state.unsaved = true
     return decide({
-      cookieSent: this.#given !== undefined,
+      cookieSent: this.#given !== undefined && !(empty && this.#mayBeOutrun()),
       empty,
       accessed: state.accessed,
       modified: state.modified || every === 'django',
@@ -327,6 +327,15 @@ export class Scope {
       touchDue: every === true || this.#touchDue(),
       status,
     })
+  }
+
+  /**
+   * Whether a cookie that names no session may be older than the one that the browser has by now: it was sent along with an image or a script just
+   * before a login was answered, and taking it away would take the new one. A page that is opened takes a dead one away.
+   */
+  #mayBeOutrun(): boolean {
+    const mode = this.head.header('sec-fetch-mode')
+    return this.state.generation === 0 && mode !== undefined && mode !== 'navigate'
   }
 
   /** Whether a session that was only read is due to have its end moved (`sessionTouchAfter`). */

@@ -68,6 +68,27 @@ describe('nothing happens for nothing', () => {
     expect(head.get('Cache-Control')).toBe('private')
   })
 
+  test.each([
+    ['navigate', 'a page', true],
+    ['no-cors', 'an icon', false],
+    ['cors', 'a call of a script', false],
+  ])('a cookie that names nothing any more, sent along with (%s) %s', async (mode, _, isDeleted) => {
+    const { site } = setUp()
+    const ask = async (handler: (session: Session) => void): Promise<readonly string[]> => {
+      const head = requestHead({ cookie: `sessionid=${KEY}`, 'sec-fetch-mode': mode })
+      const scope = Scope.open(site, {}, head)
+      await scope.begin()
+      handler(scope.session)
+      const response = responseHead()
+      await scope.finish(response)
+      return response.cookies
+    }
+    const sent = await ask((session) => session.get('a', null))
+    expect(sent).toEqual(isDeleted ? [expect.stringMatching(/^sessionid="";/)] : [])
+    // Whoever ends the session means the cookie too, by whatever they ask for that.
+    expect(await ask((session) => void session.flush())).toEqual([expect.stringMatching(/^sessionid="";/)])
+  })
+
   test('a cookie that names nothing is deleted', async () => {
     const { site } = setUp()
     const head = await visit(site, COOKIE, (session) => session['a'])
